@@ -4,14 +4,7 @@
 
 import type { Limits } from './limits.js'
 import type { Position } from './position.js'
-import type {
-  EndReason,
-  GapReason,
-  LeaseLostReason,
-  NewReason,
-  RefusalReason,
-  RemovalReason,
-} from './reasons.js'
+import type { EndReason, GapReason, LeaseLostReason, NewReason, RefusalReason, RemovalReason } from './reasons.js'
 
 export const protocolVersion = 1
 export const subprotocol = 'holdfast.v1'
@@ -131,8 +124,7 @@ export interface Welcome {
 
 export type RoomVerdict =
   /** Entries `from + 1 … to` follow: nothing is missing. */
-  | { readonly kind: 'complete'; readonly from: number; readonly to: number }
-  | Missing
+  { readonly kind: 'complete'; readonly from: number; readonly to: number } | Missing
 
 /** Entries `from … to` cannot be had (`to < from`: their number is not known); delivery goes on after `next`. */
 export interface Missing {

@@ -23,4 +23,12 @@ export const bounds = {
   tokenCharsMax: 16_384,
   queuedFramesMax: 64, //  before the verdict
   queuedBytesMax: 131_072,
+  featuresMax: 64,
+  helloRoomsMax: 128, //   more are joined after the welcome
 } as const
+
+/**
+ * What a client takes from a server. Wider than what it may send: one presence frame tells many members, and the data
+ * of a track sits two levels deeper there.
+ */
+export const serverFrameBounds = { depthMax: 34, keysMax: 65_536, bytesMax: 4_194_304 } as const
