@@ -87,8 +87,7 @@ const serverSide: Side = { shapes: serverTable, json: serverFrameBounds, helloBy
 
 function decode(raw: string | Uint8Array, side: Side, frameBytesMax: number): Decoded<unknown> {
   const bytesMax = Math.max(side.helloBytesMax, frameBytesMax)
-  const isTooLarge = typeof raw === 'string' ? isLongerThan(raw, bytesMax) : raw.length > bytesMax
-  if (isTooLarge) return { kind: 'too-large', bytesMax, id: null }
+  if (isBeyond(raw, bytesMax)) return { kind: 'too-large', bytesMax, id: null }
   return typeof raw === 'string' ? decodeText(raw, side, frameBytesMax) : decodeBinary(raw, side, frameBytesMax)
 }
 
@@ -137,7 +136,9 @@ function checked(
     return { kind: 'unsupported', type: truncate(type, bounds.idCharsMax), id: idOf(frame) }
   }
   const bytesMax = type === 'hello' ? side.helloBytesMax : frameBytesMax
-  if (typeof raw === 'string' ? isLongerThan(raw, bytesMax) : raw.length > bytesMax) {
+  const other = type === 'hello' ? frameBytesMax : side.helloBytesMax
+  // Whether it is beyond the greater of the two limits is known by now.
+  if (bytesMax < other && isBeyond(raw, bytesMax)) {
     return { kind: 'too-large', bytesMax, id: idOf(frame), ...roomOf(frame) }
   }
   const problem = check(frame)
@@ -180,6 +181,10 @@ function utf8Text(bytes: Uint8Array): string | null {
   } catch {
     return null
   }
+}
+
+function isBeyond(raw: string | Uint8Array, bytesMax: number): boolean {
+  return typeof raw === 'string' ? isLongerThan(raw, bytesMax) : raw.length > bytesMax
 }
 
 function quoted(text: string): string {

@@ -17,8 +17,6 @@ export type JsonResult =
 
 const quote = 0x22
 const backslash = 0x5c
-/** A string longer than this is skipped by a native search; below it a plain loop is faster. */
-const shortString = 24
 
 /**
  * Parses JSON. Refused are: more depth or keys than the bounds (found before parsing, in one pass), duplicate keys,
@@ -74,21 +72,15 @@ function countKeys(text: string, bounds: JsonBounds): number | string {
 
 /** The index of the quote that ends the string whose first character is at `start`; the text's length if none does. */
 function stringEnd(text: string, start: number): number {
-  const near = Math.min(text.length, start + shortString)
-  let at = start
-  for (; at < near; at++) {
-    const code = text.charCodeAt(at)
-    if (code === quote) return at
-    if (code === backslash) at++
-  }
-  for (let from = at; ; ) {
-    const end = text.indexOf('"', from)
-    if (end === -1) return text.length
-    let slashCount = 0
-    while (end - 1 - slashCount >= from && text.charCodeAt(end - 1 - slashCount) === backslash) slashCount++
+  // A native search beats a loop here even for short strings.
+  let end = text.indexOf('"', start)
+  while (end !== -1 && text.charCodeAt(end - 1) === backslash) {
+    let slashCount = 1
+    while (end - 1 - slashCount >= start && text.charCodeAt(end - 1 - slashCount) === backslash) slashCount++
     if (slashCount % 2 === 0) return end
-    from = end + 1
+    end = text.indexOf('"', end + 1)
   }
+  return end === -1 ? text.length : end
 }
 
 function contentProblem(value: unknown, seen: { keyCount: number }): string | null {

@@ -1,6 +1,7 @@
 // Strings as bytes: how long a text is on the wire, and whether it can be put there at all.
 
 const nativeCheck = (String.prototype as { isWellFormed?: () => boolean }).isWellFormed
+const encoder = new TextEncoder()
 const loneSurrogate = /\p{Surrogate}/u
 
 /** True when the text has no half of a surrogate pair alone: only then does UTF-8 carry it unchanged. */
@@ -10,6 +11,8 @@ export function isWellFormed(text: string): boolean {
 
 /** The UTF-8 length in bytes. A lone surrogate counts 3, as the replacement character that encoders write for it. */
 export function utf8Length(text: string): number {
+  // Encoding a long text natively is many times faster than counting here, even with its garbage.
+  if (text.length > 256) return encoder.encode(text).length
   let bytes = text.length
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
