@@ -61,6 +61,11 @@ export interface Append {
     readonly seq: number
     readonly prev: number
     readonly again: boolean
+    /**
+     * With `again`: the room's position as the sender knew it before the first time it sent this. Absent: none known.
+     * It tells `unknown` from "never applied" in rooms that have forgotten producers.
+     */
+    readonly sentAfter?: Position
   } | null
   readonly retention: Retention
   readonly durability: Durability
@@ -362,9 +367,11 @@ export interface Store {
   /** The connection is gone: live → held, from now. Repeatable. */
   detach(owner: Owner): Promise<OwnerAnswer>
   /** Ends the session now, frees its leases, queues `ended`, tells `$control`. `generation: null`: whoever owns it. */
-  end(ask: { readonly session: string; readonly generation: number | null; readonly reason: EndReason }): Promise<
-    OwnerAnswer
-  >
+  end(ask: {
+    readonly session: string
+    readonly generation: number | null
+    readonly reason: EndReason
+  }): Promise<OwnerAnswer>
   /** Remembers that the session is in the room. A membership that exists keeps its `readableFrom`; told in the answer. */
   enter(
     owner: Owner,
@@ -383,9 +390,11 @@ export interface Store {
 
   tick(ask: Tick): Promise<Ticked>
   /** Events due, taken for `takenMs` of the store's clock by this node; others do not see them meanwhile. */
-  takeEvents(ask: { readonly node: string; readonly eventsMax: number; readonly takenMs: number }): Promise<
-    readonly StoreEvent[]
-  >
+  takeEvents(ask: {
+    readonly node: string
+    readonly eventsMax: number
+    readonly takenMs: number
+  }): Promise<readonly StoreEvent[]>
   /** Done for ever. Idempotent. */
   settleEvents(ids: readonly string[]): Promise<void>
 
