@@ -56,7 +56,8 @@ function readFiles(folder: string): ReadonlyMap<string, Buffer> {
     const path = join(row.parentPath, row.name)
     files.set(`/${relative(folder, path).split(sep).join('/')}`, readFileSync(path))
   }
-  if (!files.has('/index.html')) throw new Error(`no page in ${folder}: build it first (npm run build --workspace demo)`)
+  if (!files.has('/index.html'))
+    throw new Error(`no page in ${folder}: build it first (npm run build --workspace demo)`)
   return files
 }
 
