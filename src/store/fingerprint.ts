@@ -1,6 +1,8 @@
 // Tells whether a repeated publish carries the payload it carried before. Not cryptographic: a client that forges an
 // equal one only deceives itself about its own publish.
 
+import { utf8Length } from '../protocol/utf8.js'
+
 /** 53 bits of a payload and its key; text and bytes of equal content differ. */
 export function fingerprint(data: string | Uint8Array, key: string | null): number {
   const hash = { a: 0xdeadbeef, b: 0x41c6ce57 }
@@ -19,14 +21,7 @@ export function fingerprint(data: string | Uint8Array, key: string | null): numb
 /** Bytes of a payload as it is kept: UTF-8 for text. */
 export function bytesOf(data: string | Uint8Array | null): number {
   if (data === null) return 0
-  if (typeof data !== 'string') return data.byteLength
-  let bytes = data.length
-  for (let i = 0; i < data.length; i++) {
-    const code = data.charCodeAt(i)
-    // Each half of a surrogate pair counts two: together the four bytes of one character.
-    if (code > 0x7f) bytes += code > 0x7ff && (code < 0xd800 || code > 0xdfff) ? 2 : 1
-  }
-  return bytes
+  return typeof data === 'string' ? utf8Length(data) : data.byteLength
 }
 
 interface Hash {

@@ -92,7 +92,7 @@ export function read(room: RoomLog, ask: Read, nowMs: number): Page {
   return {
     verdict,
     start: positionAt(room.log, { offset: start, tag }),
-    entries: pageAfter(room, start, ask),
+    entries: pageAfter(room, start, ask).map((entry) => retold(entry, room.log.epoch)),
     head: positionAt(room.log, room.log.head),
   }
 }
@@ -172,6 +172,11 @@ function pageAfter(room: RoomLog, start: number, { entriesMax, bytesMax }: Read)
     entries.push(entry)
   }
   return entries
+}
+
+/** The present epoch is told: who stays at this entry through many restarts can still come back. */
+function retold(entry: Entry, epoch: string): Entry {
+  return entry.position.epoch === epoch ? entry : { ...entry, position: { ...entry.position, epoch } }
 }
 
 function compact(room: RoomLog): void {

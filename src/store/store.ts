@@ -61,10 +61,7 @@ export interface Append {
     readonly seq: number
     readonly prev: number
     readonly again: boolean
-    /**
-     * With `again`: the room's position as the sender knew it before the first time it sent this. Absent: none known.
-     * It tells `unknown` from "never applied" in rooms that have forgotten producers.
-     */
+    /** With `again`: the room's position as the sender knew it before it first sent this; absent: none known. */
     readonly sentAfter?: Position
   } | null
   readonly retention: Retention
