@@ -1,0 +1,149 @@
+// Uses the installed package as strangers do: imports every entry in Node, type-checks against it, bundles it.
+
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
+import { command, type Finding, repository, tool, type Workplace } from './workplace.js'
+
+const clientGzipAim = 12_000
+const clientGzipMax = 14_000
+
+/** The package's JavaScript entries by the name that people import: `holdfast/server`. */
+export function entryNames(): string[] {
+  const manifest = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { exports: object }
+  return Object.keys(manifest.exports)
+    .filter((entry) => entry !== './package.json')
+    .map((entry) => `holdfast${entry.slice(1)}`)
+}
+
+/** Each entry loads in plain Node, alone, exports something and leaves nothing running. */
+export async function importEntries({ consumer }: Workplace): Promise<Finding> {
+  const problems: string[] = []
+  for (const name of entryNames()) {
+    const script = `const it = await import('${name}'); if (Object.keys(it).length === 0) throw new Error('no exports')`
+    const ran = await command(process.execPath, ['--input-type=module', '--eval', script], consumer)
+    if (ran.kind === 'failed') problems.push(`import '${name}' in Node: ${ran.output}`)
+    else if (ran.output !== '') problems.push(`import '${name}' prints: ${ran.output}`)
+  }
+  return problems.length === 0 ? { kind: 'passed', note: entryNames().join(', ') } : { kind: 'failed', problems }
+}
+
+interface Consumer {
+  readonly name: string
+  readonly entries: (all: readonly string[]) => readonly string[]
+  readonly options: object
+}
+
+const strict = {
+  strict: true,
+  exactOptionalPropertyTypes: true,
+  noUncheckedIndexedAccess: true,
+  target: 'es2023',
+  noEmit: true,
+}
+
+const consumers: readonly Consumer[] = [
+  {
+    // Every declaration file is checked too: nothing of Node may leak into what browsers import.
+    name: 'browser',
+    entries: () => ['holdfast', 'holdfast/protocol'],
+    options: {
+      ...strict,
+      module: 'esnext',
+      moduleResolution: 'bundler',
+      customConditions: ['browser'],
+      lib: ['ES2023', 'DOM', 'DOM.Iterable'],
+      types: [],
+    },
+  },
+  {
+    name: 'node',
+    entries: (all) => all,
+    options: {
+      ...strict,
+      module: 'nodenext',
+      lib: ['ES2023'],
+      types: ['node'],
+      typeRoots: [join(repository, 'node_modules/@types')],
+      skipLibCheck: true,
+    },
+  },
+]
+
+/** A small strict consumer compiles against every entry, for browsers and for Node. */
+export async function typeCheck({ consumer }: Workplace): Promise<Finding> {
+  const problems: string[] = []
+  for (const { name, entries, options } of consumers) {
+    const names = entries(entryNames())
+    const imports = names.map((entry, index) => `import * as entry${index} from '${entry}'`)
+    const uses = names.map((_, index) => `export const all${index}: object = entry${index}`)
+    const calls = [
+      "import { connect } from 'holdfast'",
+      'export const parameters: Parameters<typeof connect> | null = null',
+    ]
+    writeFileSync(join(consumer, `${name}.ts`), [...imports, ...uses, ...calls, ''].join('\n'))
+    const config = join(consumer, `tsconfig.${name}.json`)
+    writeFileSync(config, JSON.stringify({ compilerOptions: options, files: [`${name}.ts`] }))
+    const ran = await tool('typescript/bin/tsc', ['-p', config], consumer)
+    if (ran.kind === 'failed') problems.push(...ran.output.split('\n').map((line) => `${name}: ${line}`))
+  }
+  return problems.length === 0 ? { kind: 'passed', note: 'browser and Node, strict' } : { kind: 'failed', problems }
+}
+
+/** Browsers can load client and protocol; the client stays small. */
+export async function bundle({ consumer }: Workplace): Promise<Finding> {
+  const sizes: string[] = []
+  const problems: string[] = []
+  for (const name of ['holdfast', 'holdfast/protocol']) {
+    const bundled = await bundleOf(consumer, name)
+    if (bundled.kind === 'failed') {
+      problems.push(...bundled.problems.map((problem) => `${name}: ${problem}`))
+      continue
+    }
+    sizes.push(`${name} ${kilobytes(bundled.gzipBytes)}`)
+    if (name === 'holdfast' && bundled.gzipBytes > clientGzipMax) {
+      problems.push(`the client is ${kilobytes(bundled.gzipBytes)}, at most ${kilobytes(clientGzipMax)}; see what grew`)
+    }
+  }
+  const note = `${sizes.join(', ')} minified and gzipped (the client aims at < ${kilobytes(clientGzipAim)})`
+  return problems.length === 0 ? { kind: 'passed', note } : { kind: 'failed', problems }
+}
+
+type Bundled = { kind: 'bundled'; gzipBytes: number } | { kind: 'failed'; problems: readonly string[] }
+
+async function bundleOf(consumer: string, name: string): Promise<Bundled> {
+  try {
+    const { outputFiles } = await build({
+      stdin: { contents: `export * from '${name}'`, resolveDir: consumer },
+      bundle: true,
+      write: false,
+      minify: true,
+      format: 'esm',
+      target: 'es2022',
+      platform: 'browser', // an import of node:* fails here
+      logLevel: 'silent',
+    })
+    const bytes = outputFiles[0]?.contents
+    if (bytes === undefined) return { kind: 'failed', problems: ['esbuild gave no output'] }
+    return { kind: 'bundled', gzipBytes: gzipSync(bytes, { level: 9 }).byteLength }
+  } catch (error) {
+    const { errors = [] } = error as { errors?: readonly { text: string; location: { file: string } | null }[] }
+    const problems = errors.map(({ text, location }) => `${location?.file ?? ''} ${text}`)
+    return { kind: 'failed', problems: problems.length === 0 ? [String(error)] : problems }
+  }
+}
+
+/** The command that the package brings starts and explains itself. */
+export async function commandLine({ consumer }: Workplace): Promise<Finding> {
+  const path = join(consumer, 'node_modules/.bin/holdfast')
+  if (!existsSync(path)) return { kind: 'failed', problems: ['the package brings no command `holdfast`'] }
+  const ran = await command(path, ['--help'], consumer)
+  return ran.kind === 'ok'
+    ? { kind: 'passed', note: 'holdfast --help' }
+    : { kind: 'failed', problems: [`holdfast --help: ${ran.output}`] }
+}
+
+function kilobytes(bytes: number): string {
+  return `${(bytes / 1000).toFixed(1)} kB`
+}
