@@ -106,22 +106,7 @@ function createTimeline(startMs: number): Timeline {
     pending -= 1
     if (!owner.isKilled) run()
   }
-  const drain = async () => {
-    await hop()
-    for (let count = 0; turn.length > 0; count++) {
-      if (count > turnsMax) throw new Error(`still busy after ${turnsMax} turns at ${nowMs} ms: something never rests`)
-      const items = turn.splice(0)
-      for (const [index, item] of items.entries()) {
-        try {
-          fire(item)
-        } catch (error) {
-          turn.unshift(...items.slice(index + 1))
-          throw error
-        }
-        await hop()
-      }
-    }
-  }
+  const rest = createTurns(turn, fire, () => nowMs)
   return {
     nowMs: () => nowMs,
     add(owner, kind, delayMs, run) {
@@ -136,7 +121,7 @@ function createTimeline(startMs: number): Timeline {
     release: (items) => turn.push(...items),
     async advance(ms) {
       const untilMs = nowMs + ms
-      await drain()
+      await rest()
       let turnCount = 0
       for (let next = due.peek(); next !== undefined && next.dueMs <= untilMs; next = due.peek()) {
         due.pop()
@@ -145,11 +130,32 @@ function createTimeline(startMs: number): Timeline {
         if (turnCount > turnsMax) throw new Error(`${turnsMax} timers ran at ${nowMs} ms: something never rests`)
         nowMs = Math.max(nowMs, next.dueMs)
         fire(next)
-        await drain()
+        await rest()
       }
       nowMs = untilMs
     },
     pending: () => pending,
+  }
+}
+
+/** Runs what waits in `turn`, one hop of the event loop after each, until nothing waits any more. */
+function createTurns(turn: Item[], fire: (item: Item) => void, nowMs: () => number): () => Promise<void> {
+  return async () => {
+    await hop()
+    for (let count = 0; turn.length > 0; count++) {
+      if (count > turnsMax)
+        throw new Error(`still busy after ${turnsMax} turns at ${nowMs()} ms: something never rests`)
+      const items = turn.splice(0)
+      for (const [index, item] of items.entries()) {
+        try {
+          fire(item)
+        } catch (error) {
+          turn.unshift(...items.slice(index + 1))
+          throw error
+        }
+        await hop()
+      }
+    }
   }
 }
 

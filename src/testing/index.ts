@@ -1,0 +1,18 @@
+// For tests of applications, and for our own: virtual time, a network in memory, chance that repeats, and a proxy that
+// breaks real connections. Nothing here knows a test runner.
+
+export type { MemoryLink, Which } from './memory-link.js'
+export {
+  type Accept,
+  type Arrival,
+  createNetwork,
+  type Line,
+  type Listener,
+  type Network,
+  type NetworkOptions,
+  type SeenFrame,
+} from './memory-network.js'
+export type { Cut, Direction, ServerEnd } from './memory-wires.js'
+export { createSeededChance, type SeededChance } from './seeded-chance.js'
+export { createTcpProxy, type ProxiedLink, type TcpProxy } from './tcp-proxy.js'
+export { createVirtualClock, type ProcessClock, type VirtualClock } from './virtual-clock.js'
