@@ -74,8 +74,9 @@ function outsideOf(at: { file: string; line: number }, folder: string, asked: Im
 
 function targetOf(project: Project, from: string, specifier: string): string {
   const candidates = candidatesOf(from, specifier)
-  const exists = (path: string) => project.sources.some((source) => source.path === path)
-  return candidates.find(exists) ?? candidates.find((path) => path.endsWith('.ts')) ?? specifier
+  return (
+    candidates.find((path) => project.paths.has(path)) ?? candidates.find((path) => path.endsWith('.ts')) ?? specifier
+  )
 }
 
 function folderOf(path: string): string {

@@ -129,5 +129,5 @@ function entryOf(project: Project, specifier: string): string[] | undefined {
 }
 
 function find(project: Project, candidates: readonly string[]): string | undefined {
-  return candidates.find((path) => project.sources.some((source) => source.path === path))
+  return candidates.find((path) => project.paths.has(path))
 }

@@ -20,6 +20,8 @@ export interface Manifest {
 
 export interface Project {
   readonly sources: readonly Source[]
+  /** The paths of the sources. */
+  readonly paths: ReadonlySet<string>
   /** Markdown, HTML and manifests of the repository by path. Absent file, absent key. */
   readonly documents: ReadonlyMap<string, string>
   readonly manifest: Manifest
@@ -55,7 +57,12 @@ export function projectOf(texts: ReadonlyMap<string, string>): Project {
     if (isSource(path)) sources.push({ path, text, ast: parse(path, text) })
     else documents.set(path, text)
   }
-  return { sources, documents, manifest: manifestOf(texts.get('package.json')) }
+  return {
+    sources,
+    paths: new Set(sources.map(({ path }) => path)),
+    documents,
+    manifest: manifestOf(texts.get('package.json')),
+  }
 }
 
 /** Reads the repository at `root`: sources below the known folders, configs and documents beside them. */
