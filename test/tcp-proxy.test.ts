@@ -103,3 +103,28 @@ test('refuses, and closes', async () => {
   await proxy.close()
   await vi.waitFor(() => expect(again.got.at(-1)).toBe('closed'))
 })
+
+test('one client is refused at its request line', async () => {
+  const { served, proxy: behind } = await setUp()
+  const proxy = await createTcpProxy({
+    to: { port: behind.port },
+    onRequest: (link) => {
+      if (link.requestLine.includes('tab=1')) link.cut()
+    },
+  })
+  undo.push(() => proxy.close())
+  const ask = (tab: number) => {
+    const client = connect({ port: proxy.port })
+    undo.push(() => client.destroy())
+    const got: string[] = []
+    client.on('error', (error: NodeJS.ErrnoException) => got.push(error.code ?? 'error'))
+    client.on('data', () => got.push('answered'))
+    client.write(`GET /?tab=${tab} HTTP/1.1\r\n\r\n`)
+    return got
+  }
+  const refused = ask(1)
+  await vi.waitFor(() => expect(refused).toEqual(['ECONNRESET']))
+  const admitted = ask(2)
+  await vi.waitFor(() => expect(admitted).toEqual(['answered']))
+  expect(served.length).toBeLessThanOrEqual(2)
+})

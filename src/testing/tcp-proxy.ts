@@ -8,6 +8,11 @@ export interface TcpProxyOptions {
   /** Where it listens; default a free port of the loopback. */
   readonly port?: number
   readonly host?: string
+  /**
+   * Called once per link, when its request line has come and nothing of it was forwarded yet: `cut` it here to refuse
+   * one client, or keep it to break it later.
+   */
+  readonly onRequest?: (link: ProxiedLink) => void
 }
 
 export interface ProxiedLink {
@@ -54,7 +59,7 @@ export async function createTcpProxy(options: TcpProxyOptions): Promise<TcpProxy
   const state: State = { links: new Set(), isRefusing: false, mode: 'flowing' }
   const server = createServer((socket) => {
     if (state.isRefusing) socket.resetAndDestroy()
-    else openLink(state, socket, dial({ port: to.port, host: to.host ?? '127.0.0.1' }))
+    else openLink(state, socket, dial({ port: to.port, host: to.host ?? '127.0.0.1' }), options.onRequest)
   })
   await listening(server, port, host)
   const address = server.address()
@@ -107,7 +112,7 @@ function listening(server: Server, port: number, host: string): Promise<void> {
 
 const requestLineMax = 4096
 
-function openLink(state: State, client: Socket, server: Socket): void {
+function openLink(state: State, client: Socket, server: Socket, onRequest: TcpProxyOptions['onRequest']): void {
   const bytes = { up: 0, down: 0 }
   let head = ''
   let isSwallowing = false
@@ -135,7 +140,10 @@ function openLink(state: State, client: Socket, server: Socket): void {
     from.setNoDelay(true)
     from.on('data', (chunk: Buffer) => {
       bytes[direction] += chunk.length
-      if (direction === 'up' && head.length < requestLineMax && !head.includes('\n')) head += chunk.toString('latin1')
+      if (direction === 'up' && head.length < requestLineMax && !head.includes('\n')) {
+        head += chunk.toString('latin1')
+        if (head.includes('\n')) onRequest?.(link)
+      }
       if (isSwallowing || to.destroyed) return
       if (!to.write(chunk)) {
         from.pause()
