@@ -18,7 +18,7 @@ const members: Readonly<Record<string, RegExp>> = {
 }
 
 /** These folders know no crypto at all, not even a hash. */
-const cryptoFree = /^src\/(protocol|engine|store\/(store|log|lease|memory)\.ts)/
+const cryptoFree = /^src\/(protocol|engine|store\/(?!lmdb|redis))/
 
 const timers = new Set(['setTimeout', 'setInterval', 'setImmediate', 'requestAnimationFrame', 'requestIdleCallback'])
 const timerModules = /^(node:)?timers(\/promises)?$/
