@@ -1,0 +1,107 @@
+// One connection after its welcome: which requests are open, how they are answered. What a request means is in
+// handlers.ts.
+
+import type { LiveSession } from '../engine/engine.js'
+import type { Denied, Refused } from '../protocol/frames.js'
+import type { RefusalReason } from '../protocol/reasons.js'
+import { StoreUnavailable } from '../store/store.js'
+import { claimsOf } from './auth.js'
+import type { Context } from './context.js'
+import { createRoomOrder, type RoomOrder } from './room-order.js'
+import type { Asker } from './rooms.js'
+
+/** A frame that may be refused. Joins are answered by `denied`, all others by `refused`. */
+export interface Request {
+  readonly type: string
+  readonly id?: number
+  readonly room?: string | null
+}
+
+export interface Refusal {
+  readonly reason: RefusalReason
+  /** For people: what came, what was allowed, what to do. */
+  readonly message: string
+  /** Default false. */
+  readonly retry?: boolean
+  readonly afterMs?: number
+  readonly last?: number
+}
+
+export interface Conversation {
+  readonly context: Context
+  readonly session: LiveSession
+  readonly asker: Asker
+  readonly order: RoomOrder
+  /** Rooms whose join was granted on this connection; memberships of before count only after they were asked again. */
+  readonly joined: Set<string>
+  /** False, and answered, when the id is in use or too many requests are open. */
+  begin(request: Request & { readonly id: number }): boolean
+  /** The request is answered: its id is free again. */
+  settled(id: number | undefined): void
+  refuse(request: Request, refusal: Refusal): void
+  /** The answer to an exception: a store that is away refuses retryably, a mistake of ours closes the connection. */
+  failed(request: Request, error: unknown): void
+  isIn(room: string): boolean
+}
+
+const storeRestMs = 1_000
+
+export function createConversation(context: Context, session: LiveSession): Conversation {
+  const inFlight = new Set<number>()
+  const joined = new Set<string>()
+  const { outlet } = session
+
+  const refuse = (request: Request, refusal: Refusal) => {
+    if (request.id !== undefined) inFlight.delete(request.id)
+    outlet.send(answerOf(request, refusal))
+  }
+  const broken = (error: unknown, doing: string) => {
+    context.log.report(error, doing)
+    outlet.close({ reason: 'internal', kept: true })
+  }
+
+  return {
+    context,
+    session,
+    asker: { user: session.user, claims: claimsOf(session.claims), session: session.id },
+    order: createRoomOrder((error) => broken(error, 'a request')),
+    joined,
+    begin(request) {
+      const problem = openingProblem(inFlight, request.id, context.settings.inFlightMax)
+      if (problem === null) {
+        inFlight.add(request.id)
+        return true
+      }
+      outlet.send(answerOf(request, problem))
+      return false
+    },
+    settled: (id) => {
+      if (id !== undefined) inFlight.delete(id)
+    },
+    refuse,
+    failed(request, error) {
+      if (!(error instanceof StoreUnavailable)) return broken(error, `a ${request.type}`)
+      const message = 'the store did not answer; try again'
+      refuse(request, { reason: 'store-unavailable', message, retry: true, afterMs: storeRestMs })
+    },
+    isIn: (room) => joined.has(room) && session.rooms.has(room),
+  }
+}
+
+/** The frame that says no. */
+export function answerOf(request: Request, refusal: Refusal): Denied | Refused {
+  const { reason, message, retry = false, afterMs, last } = refusal
+  const rest = { reason, message, retry, ...(afterMs === undefined ? {} : { afterMs }) }
+  if (request.type === 'join' && typeof request.room === 'string') {
+    return { type: 'denied', ...(request.id === undefined ? {} : { id: request.id }), room: request.room, ...rest }
+  }
+  return { type: 'refused', id: request.id ?? null, ...rest, ...(last === undefined ? {} : { last }) }
+}
+
+function openingProblem(inFlight: ReadonlySet<number>, id: number, inFlightMax: number): Refusal | null {
+  if (inFlight.has(id)) {
+    return { reason: 'id-in-use', message: `request ${id} is still unanswered; use a new id for each request` }
+  }
+  if (inFlight.size < inFlightMax) return null
+  return { reason: 'limit', message: `${inFlightMax} requests may be unanswered; wait for an answer`, retry: true }
+}

@@ -1,0 +1,17 @@
+// The entry `holdfast/server`.
+
+export type { DropReason, ServerRoom } from '../engine/engine.js'
+export type { Data, Json } from '../protocol/frames.js'
+export type { Position } from '../protocol/position.js'
+export type { EndReason } from '../protocol/reasons.js'
+export { memoryStore } from '../store/memory.js'
+export { type Store, StoreUnavailable } from '../store/store.js'
+export { type Authenticate, type AuthContext, type AuthUser, guests } from './auth.js'
+export type { Listener, ServerEvents } from './events.js'
+export type { LogSink } from './log.js'
+export type { ServerOptions } from './options.js'
+export type { RoomParams } from './room-pattern.js'
+export type { CanJoinAnswer, CanPublishAnswer, JoinQuestion, PublishQuestion, RoomConfig } from './rooms.js'
+export { Secret } from './secret.js'
+export { createServer, type HoldfastServer, type SessionInfo, type Whom } from './server.js'
+export { type Settings, settingsTable } from './settings.js'

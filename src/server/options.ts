@@ -1,0 +1,116 @@
+// What `createServer` takes, and what is in force when something is left out.
+
+import type { Server } from 'node:http'
+import { pino } from 'pino'
+import type { Limits } from '../protocol/limits.js'
+import { memoryStore } from '../store/memory.js'
+import type { Store } from '../store/store.js'
+import { type Authenticate, guests } from './auth.js'
+import type { LogSink } from './log.js'
+import { checkOrigins, type OriginRule } from './origin.js'
+import type { RoomConfig } from './rooms.js'
+import { readSettings, type Settings } from './settings.js'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface ServerOptions<P extends string = string> {
+  /** Where to listen, with a server of our own. Default 7400 (`HOLDFAST_PORT`); 0 takes any free port. */
+  readonly port?: number
+  /** Default: all interfaces (`HOLDFAST_HOST`). */
+  readonly host?: string
+  /** An HTTP server of the application: only upgrades at `/v1/connect` are taken, it is neither started nor closed. */
+  readonly server?: Server
+  /** Default `memoryStore()`. A store that is passed in is left open. */
+  readonly store?: Store
+  /** Default: guests. */
+  readonly authenticate?: Authenticate
+  /** Default: in development every room; in production (`NODE_ENV=production`) none. */
+  readonly rooms?: { readonly [pattern in P]: RoomConfig<pattern> }
+  /** Pages that may connect. Default: those of the same host and, in development, of this machine. */
+  readonly origins?: OriginRule['origins']
+  /** May programs connect, which send no Origin? Default true. */
+  readonly allowNoOrigin?: boolean
+  readonly heartbeat?: { readonly everyMs?: number; readonly timeoutMs?: number }
+  readonly limits?: Partial<Limits>
+  /** Any other setting by its key. */
+  readonly settings?: Partial<Settings>
+  /** A pino instance (or what looks like one), or false for silence. Default: pino to standard output. */
+  readonly log?: LogSink | false
+  /** Default `process.env`. What an option says comes before what the environment says. */
+  readonly env?: Environment
+}
+
+/** The options with nothing left open. */
+export interface Resolved {
+  readonly host: string | undefined
+  readonly server: Server | null
+  readonly store: Store
+  readonly ownsStore: boolean
+  readonly authenticate: Authenticate
+  readonly rooms: Readonly<Record<string, RoomConfig>>
+  readonly origins: OriginRule
+  readonly settings: Settings
+  readonly sink: LogSink | null
+  /** For the operator, at start. */
+  readonly warnings: readonly string[]
+}
+
+/** Proxies and load balancers commonly cut what is silent for this long. */
+const proxyIdleMs = 60_000
+
+/** Throws for a value that makes no sense, naming the option or variable, what came and what is allowed. */
+export function resolveOptions(options: ServerOptions): Resolved {
+  const env = options.env ?? process.env
+  const isProduction = env['NODE_ENV'] === 'production'
+  const settings = readSettings(settingsGiven(options), env)
+  const origins = options.origins ?? 'same-host'
+  checkOrigins(origins)
+  const resolved = {
+    host: options.host ?? env['HOLDFAST_HOST'],
+    server: options.server ?? null,
+    store: options.store ?? memoryStore(),
+    ownsStore: options.store === undefined,
+    authenticate: options.authenticate ?? guests(),
+    rooms: options.rooms ?? (isProduction ? {} : { '*': {} }),
+    origins: { origins, allowNoOrigin: options.allowNoOrigin ?? true, allowLocal: !isProduction },
+    settings,
+    sink: options.log === false ? null : (options.log ?? pino()),
+  }
+  return { ...resolved, warnings: warningsOf(options, resolved, isProduction) }
+}
+
+function settingsGiven({ port, heartbeat, limits, settings }: ServerOptions) {
+  const named = {
+    port,
+    heartbeatMs: heartbeat?.everyMs,
+    heartbeatTimeoutMs: heartbeat?.timeoutMs,
+    payloadBytesMax: limits?.payloadBytesMax,
+    inFlightMax: limits?.inFlightMax,
+    roomsMax: limits?.roomsMax,
+  }
+  const given = Object.entries(named).filter(([, value]) => value !== undefined)
+  return { ...settings, ...Object.fromEntries(given) }
+}
+
+function warningsOf(
+  options: ServerOptions,
+  { settings, store }: Pick<Resolved, 'settings' | 'store'>,
+  isProduction: boolean,
+): string[] {
+  const warnings: string[] = []
+  if (isProduction && options.authenticate === undefined) {
+    warnings.push('no `authenticate` is set: everybody may come in as a guest')
+  }
+  if (isProduction && options.rooms === undefined) {
+    warnings.push('no `rooms` are set: in production no room is open until you name it')
+  }
+  if (isProduction && store.driver === 'memory') {
+    warnings.push('the memory store loses every session and entry when this process ends')
+  }
+  if (settings.heartbeatMs >= proxyIdleMs) {
+    warnings.push(
+      `a heartbeat of ${settings.heartbeatMs} ms is not below the 60 s after which proxies cut silent links`,
+    )
+  }
+  return warnings
+}

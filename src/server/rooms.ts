@@ -1,0 +1,159 @@
+// Which rooms there are, with which options, and who may be in them: the application's `rooms` table with its hooks.
+
+import type { RoomOptions } from '../engine/engine.js'
+import type { Data, Json } from '../protocol/frames.js'
+import type { Durability, Retention } from '../store/store.js'
+import { type HookCaller, isPromise } from './hook.js'
+import { compilePatterns, type PatternMatch, type RoomParams } from './room-pattern.js'
+
+/** Who asks. */
+export interface Asker {
+  readonly user: string
+  /** What `authenticate` said of the user. */
+  readonly claims: Json
+  readonly session: string
+}
+
+export interface JoinQuestion<P extends string = string> extends Asker {
+  readonly room: string
+  readonly params: RoomParams<P>
+}
+
+export interface PublishQuestion<P extends string = string> extends JoinQuestion<P> {
+  readonly kind: 'publish' | 'signal' | 'track'
+  readonly data: Data
+}
+
+/** True: as the room's `history` says. An offset: nothing below it may be read; `now`: nothing from before the join. */
+export type CanJoinAnswer = boolean | { readonly readableFrom: 'now' | number }
+export type CanPublishAnswer = boolean | { readonly reason: string }
+
+/** Options of the rooms whose names fit one pattern. Everything may be left out. */
+export interface RoomConfig<P extends string = string> {
+  /** How much an acknowledgement promises. Default `memory`. */
+  readonly durability?: Durability
+  /** What is kept: whichever is reached first trims. Defaults: `memory` 1000, 1 MB, 5 min; else 100 000, 64 MB, 30 d. */
+  readonly retention?: Partial<Retention>
+  /** What a new member may read. Default `retained`. */
+  readonly history?: 'retained' | 'since-join'
+  /** Who is here, told to the members. Default on; `false` saves one store write per join. */
+  readonly presence?: boolean | { readonly graceMs?: number; readonly membersMax?: number }
+  /** More missing entries than this are not replayed but told as a gap. Default 10 000. */
+  readonly replayMax?: number
+  /** Runs at every join, also after a resume. Default: everybody may. A hook that throws refuses. */
+  canJoin?(question: JoinQuestion<P>): CanJoinAnswer | Promise<CanJoinAnswer>
+  /** Runs at every publish, signal and track, in their order. Default: every member may. */
+  canPublish?(question: PublishQuestion<P>): CanPublishAnswer | Promise<CanPublishAnswer>
+}
+
+export type JoinPermit =
+  | { readonly kind: 'yes'; readonly readableFrom: 'retained' | 'now' | number }
+  | { readonly kind: 'no'; readonly reason: 'forbidden' | 'hook-failed'; readonly message: string }
+
+export type PublishPermit =
+  | { readonly kind: 'yes' }
+  | { readonly kind: 'no'; readonly reason: 'forbidden' | 'hook-failed'; readonly message: string }
+
+export interface Rooms {
+  /** Null: no pattern fits. */
+  options(room: string): RoomOptions | null
+  /** Always late, so that a room that does not exist cannot be told from one that is forbidden. Never rejects. */
+  mayJoin(asker: Asker, room: string): Promise<JoinPermit>
+  /** At once when there is nothing to wait for. Never throws. */
+  mayPublish(question: Omit<PublishQuestion, 'params'>): PublishPermit | Promise<PublishPermit>
+}
+
+interface CompiledRoom {
+  readonly options: RoomOptions
+  readonly config: RoomConfig
+}
+
+const dayMs = 86_400_000
+const memoryRetention = { entriesMax: 1_000, bytesMax: 1_048_576, ageMs: 300_000 }
+const durableRetention = { entriesMax: 100_000, bytesMax: 67_108_864, ageMs: 30 * dayMs }
+const producers = { producersMax: 10_000, producerAgeMs: dayMs }
+
+const yes = { kind: 'yes' } as const
+const forbidden = { kind: 'no', reason: 'forbidden', message: 'this room is not open to you' } as const
+const failed = {
+  kind: 'no',
+  reason: 'hook-failed',
+  message: 'the application failed to decide; it is in its log',
+} as const
+
+/** Throws for a pattern or an option that makes no sense, naming it. */
+export function createRooms(configs: Readonly<Record<string, RoomConfig>>, hooks: HookCaller): Rooms {
+  const compiled = Object.entries(configs).map(([pattern, config]): [string, CompiledRoom] => [
+    pattern,
+    { options: roomOptionsOf(pattern, config), config },
+  ])
+  const find = compilePatterns(Object.fromEntries(compiled))
+
+  return {
+    options: (room) => find(room)?.value.options ?? null,
+
+    async mayJoin(asker, room) {
+      const match = find(room)
+      if (match === null) return forbidden
+      const { canJoin } = match.value.config
+      if (canJoin === undefined) return { kind: 'yes', readableFrom: 'retained' }
+      const answer = await hooks.call('canJoin', () => canJoin(questionOf(asker, room, match)))
+      return answer.kind === 'failed' ? failed : joinPermitOf(answer.value)
+    },
+
+    mayPublish(question) {
+      const match = find(question.room)
+      if (match === null) return forbidden
+      const { canPublish } = match.value.config
+      if (canPublish === undefined) return yes
+      const answer = hooks.call('canPublish', () => canPublish({ ...question, params: match.params }))
+      const permitOf = (known: Awaited<typeof answer>) =>
+        known.kind === 'failed' ? failed : publishPermitOf(known.value)
+      return isPromise(answer) ? answer.then(permitOf) : permitOf(answer)
+    },
+  }
+}
+
+/** The options in force, defaults filled in. */
+export function roomOptionsOf(pattern: string, config: RoomConfig): RoomOptions {
+  const durability = config.durability ?? 'memory'
+  const kept = durability === 'memory' ? memoryRetention : durableRetention
+  const options: RoomOptions = {
+    durability,
+    retention: { ...kept, ...producers, ...config.retention },
+    history: config.history ?? 'retained',
+    presence: presenceOf(config.presence ?? true),
+    replayMax: config.replayMax ?? 10_000,
+  }
+  const numbers = { ...options.retention, ...options.presence, replayMax: options.replayMax }
+  for (const [name, value] of Object.entries(numbers)) {
+    if (Number.isFinite(value) && value >= 0) continue
+    throw new Error(`room ${JSON.stringify(pattern)}: ${name} must be a number from 0, but ${String(value)} came`)
+  }
+  return options
+}
+
+function presenceOf(asked: NonNullable<RoomConfig['presence']>): RoomOptions['presence'] {
+  if (asked === false) return null
+  const given = asked === true ? {} : asked
+  return { graceMs: given.graceMs ?? 15_000, membersMax: given.membersMax ?? 1_000 }
+}
+
+function questionOf(asker: Asker, room: string, match: PatternMatch<CompiledRoom>): JoinQuestion {
+  return { user: asker.user, claims: asker.claims, session: asker.session, room, params: match.params }
+}
+
+/** Only `true` and a proper range are a yes: `undefined` of a forgotten `return` is a no. */
+function joinPermitOf(answer: CanJoinAnswer): JoinPermit {
+  if (answer === true) return { kind: 'yes', readableFrom: 'retained' }
+  if (typeof answer !== 'object' || answer === null) return forbidden
+  const { readableFrom } = answer
+  if (readableFrom === 'now' || Number.isSafeInteger(readableFrom)) return { kind: 'yes', readableFrom }
+  return forbidden
+}
+
+function publishPermitOf(answer: CanPublishAnswer): PublishPermit {
+  if (answer === true) return yes
+  const reason = typeof answer === 'object' && answer !== null ? String(answer.reason) : 'you may not publish here'
+  return { kind: 'no', reason: 'forbidden', message: reason.slice(0, 200) }
+}

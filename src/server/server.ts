@@ -1,0 +1,209 @@
+// The server that applications make: HTTP and WebSocket in front of a node core, on the machine's clock.
+
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { ServerRoom } from '../engine/engine.js'
+import type { EndReason } from '../protocol/reasons.js'
+import type { SessionRow } from '../store/store.js'
+import { systemChance, systemClock } from './clock.js'
+import { createDoor } from './door.js'
+import type { Events } from './events.js'
+import { createHttpServer, createUpgrades, type Health, isOurs, type Upgrades } from './http.js'
+import { createLog } from './log.js'
+import { createNodeCore, type NodeCore } from './node-core.js'
+import { type Resolved, resolveOptions, type ServerOptions } from './options.js'
+import { messageBytesMax } from './settings.js'
+import { createWsTransport, feed } from './ws-transport.js'
+
+export interface SessionInfo {
+  readonly session: string
+  readonly user: string
+  readonly state: 'live' | 'held'
+  readonly rooms: readonly string[]
+}
+
+export interface HoldfastServer {
+  /** `http://host:port`, as this machine reaches it; with a server of the application, once that listens. */
+  readonly url: string
+  readonly port: number
+  /** Returns an idempotent `off`. A listener that fails is reported; it never stops the server. */
+  readonly on: Events['on']
+  room(name: string): ServerRoom
+  /** Has the user a live session, on any node? Held ones do not count. */
+  isOnline(user: string): Promise<boolean>
+  /** The user's sessions that are not over, on all nodes. */
+  sessionsOf(user: string): Promise<readonly SessionInfo[]>
+  /** Ends the sessions as `kicked`; the user may come again. `reason` goes to the log. */
+  kick(who: Whom & { readonly reason?: string }): Promise<void>
+  /** Ends the sessions as `revoked`: what they are resumed with is refused. */
+  revoke(who: Whom): Promise<void>
+  /** The user's rights are others now: `canJoin` runs again for every room of his sessions, on all nodes. */
+  changeRights(user: string): Promise<void>
+  health(): { readonly status: Health }
+  /**
+   * Nobody new comes in, every connection is told (`drain`, spread over `drainMs`; at 0 `going-away`), sessions are
+   * held and stored. Resolves after `timeoutMs` in any case. Idempotent: later calls wait for the first.
+   */
+  close(options?: { readonly timeoutMs?: number; readonly drainMs?: number }): Promise<void>
+}
+
+export type Whom = { readonly user: string } | { readonly session: string }
+
+/** Listens when it resolves. Rejects for options that make no sense, a port in use, or a store that does not open. */
+export async function createServer<const P extends string>(options: ServerOptions<P> = {}): Promise<HoldfastServer> {
+  const resolved = resolveOptions(options as ServerOptions)
+  const clock = systemClock()
+  const log = createLog({
+    sink: resolved.sink,
+    linesPerSecond: resolved.settings.logLinesPerSecond,
+    nowMs: clock.nowMs,
+  })
+  const core = createNodeCore({ ...resolved, clock, chance: systemChance(), log })
+  const running = new Running(resolved, core)
+  for (const warning of resolved.warnings) log.warn(warning)
+  await running.open()
+  log.happened('listening', { url: running.url })
+  return running
+}
+
+class Running implements HoldfastServer {
+  readonly on: Events['on']
+  readonly #resolved: Resolved
+  readonly #core: NodeCore
+  readonly #clock = systemClock()
+  readonly #http: Server
+  readonly #upgrades: Upgrades
+  readonly #onUpgrade: Upgrades['upgrade']
+  #isStarted = false
+  #closing: Promise<void> | null = null
+
+  constructor(resolved: Resolved, core: NodeCore) {
+    this.#resolved = resolved
+    this.#core = core
+    this.on = core.events.on
+    this.#http = resolved.server ?? createHttpServer(() => this.health().status)
+    this.#upgrades = createUpgrades({
+      origins: resolved.origins,
+      door: createDoor(resolved.settings),
+      messageBytesMax: messageBytesMax(resolved.settings),
+      proxyHops: resolved.settings.proxyHops,
+      arrived: ({ webSocket, socket, peer, guest }) => {
+        const transport = createWsTransport(webSocket, socket, this.#clock)
+        feed(core.connect(transport, peer, guest.known), webSocket, socket)
+      },
+    })
+    this.#onUpgrade = (request, socket, head) => {
+      if (isOurs(request, this.#http)) this.#upgrades.upgrade(request, socket, head)
+    }
+  }
+
+  async open(): Promise<void> {
+    await this.#core.start()
+    this.#isStarted = true
+    this.#http.on('upgrade', this.#onUpgrade)
+    if (this.#resolved.server !== null) return
+    try {
+      const { host, settings } = this.#resolved
+      this.#http.listen({ port: settings.port, ...(host === undefined ? {} : { host }) })
+      await once(this.#http, 'listening')
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  get port(): number {
+    const address = this.#http.address() as AddressInfo | string | null
+    return typeof address === 'object' && address !== null ? address.port : this.#resolved.settings.port
+  }
+
+  get url(): string {
+    const { host } = this.#resolved
+    const isAny = host === undefined || host === '' || host === '0.0.0.0' || host === '::'
+    const name = isAny ? 'localhost' : host.includes(':') ? `[${host}]` : host
+    return `http://${name}:${this.port}`
+  }
+
+  room(name: string): ServerRoom {
+    return this.#core.engine.room(name)
+  }
+
+  async isOnline(user: string): Promise<boolean> {
+    return (await this.sessionsOf(user)).some((session) => session.state === 'live')
+  }
+
+  async sessionsOf(user: string): Promise<readonly SessionInfo[]> {
+    return (await this.#core.engine.store.sessionsOf(user)).flatMap(infoOf)
+  }
+
+  async kick(who: Whom & { readonly reason?: string }): Promise<void> {
+    await this.#end(who, 'kicked')
+  }
+
+  async revoke(who: Whom): Promise<void> {
+    await this.#end(who, 'revoked')
+  }
+
+  async changeRights(user: string): Promise<void> {
+    await this.#core.engine.store.changeRights(user)
+  }
+
+  health(): { readonly status: Health } {
+    if (this.#closing !== null) return { status: 'down' }
+    if (!this.#isStarted) return { status: 'starting' }
+    return { status: this.#core.engine.isReady ? 'ok' : 'down' }
+  }
+
+  close(options: { readonly timeoutMs?: number; readonly drainMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#close(options.timeoutMs ?? this.#resolved.settings.closeDeadlineMs, options.drainMs ?? 0)
+    return this.#closing
+  }
+
+  async #end(who: Whom, reason: EndReason): Promise<void> {
+    const sessions = 'session' in who ? [who.session] : (await this.sessionsOf(who.user)).map(({ session }) => session)
+    await Promise.all(sessions.map((session) => this.#core.engine.end(session, reason)))
+  }
+
+  async #close(timeoutMs: number, drainMs: number): Promise<void> {
+    this.#upgrades.close()
+    if (drainMs > 0) await this.#drain(drainMs)
+    const closed = this.#shut(drainMs > 0 ? 'drain' : 'going-away')
+    await Promise.race([closed, this.#sleep(timeoutMs)])
+    this.#http.off('upgrade', this.#onUpgrade)
+  }
+
+  async #shut(reason: 'drain' | 'going-away'): Promise<void> {
+    if (this.#isStarted) await this.#core.close({ reason })
+    if (this.#resolved.server === null && this.#http.listening) {
+      this.#http.close()
+      this.#http.closeIdleConnections()
+    }
+    // Last: what the connections leave behind has to be stored.
+    if (this.#resolved.ownsStore) await this.#resolved.store.close()
+  }
+
+  /** Each connection its own slot, so that they do not arrive elsewhere all at once. Few are gone in no time. */
+  async #drain(drainMs: number): Promise<void> {
+    const sessions = [...this.#core.engine.sessions.values()]
+    const windowMs = Math.min(drainMs, sessions.length * slotMs)
+    const slots = Math.max(1, Math.ceil(windowMs / slotMs))
+    for (let slot = 0; slot < slots; slot++) {
+      const from = Math.floor((slot * sessions.length) / slots)
+      const to = Math.floor(((slot + 1) * sessions.length) / slots)
+      for (const { outlet } of sessions.slice(from, to)) outlet.close({ reason: 'drain', kept: true })
+      await this.#sleep(slotMs)
+    }
+  }
+
+  #sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => this.#clock.after(ms, resolve))
+  }
+}
+
+const slotMs = 10
+
+function infoOf({ id, user, status, rooms }: SessionRow): SessionInfo[] {
+  if (status.state === 'ended') return []
+  return [{ session: id, user, state: status.state, rooms: Object.keys(rooms) }]
+}

@@ -1,0 +1,29 @@
+// A rate with a burst, without a timer: what was refilled is worked out when somebody asks.
+
+export interface Rate {
+  readonly perSecond: number
+  readonly burst: number
+}
+
+export interface TokenBucket {
+  /** Takes `count` tokens if they are there: 0. Else takes nothing and answers the ms until they will be. */
+  take(nowMs: number, count?: number): number
+}
+
+/** Starts full. */
+export function createTokenBucket({ perSecond, burst }: Rate): TokenBucket {
+  let tokens = burst
+  let filledAtMs = Number.NEGATIVE_INFINITY
+  return {
+    take(nowMs, count = 1) {
+      // A clock that stood still, or a first call, refills nothing that matters.
+      tokens = Math.min(burst, tokens + (Math.max(0, nowMs - filledAtMs) / 1000) * perSecond)
+      filledAtMs = nowMs
+      if (tokens >= count) {
+        tokens -= count
+        return 0
+      }
+      return Math.ceil(((count - tokens) / perSecond) * 1000)
+    },
+  }
+}
