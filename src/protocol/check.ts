@@ -90,6 +90,14 @@ export function visible(charsMax: number): Check {
   }
 }
 
+/** A string of 0 to `charsMax` UTF-16 units. */
+export function stringUpTo(charsMax: number): Check {
+  return (value) => {
+    if (typeof value === 'string' && value.length <= charsMax) return null
+    return `must be a string of at most ${charsMax} characters`
+  }
+}
+
 /** A string of 1 to `charsMax` UTF-16 units. */
 export function textUpTo(charsMax: number): Check {
   return (value) => {

@@ -17,7 +17,7 @@ export type Data = Json | Uint8Array
 /** A room the client wants, and from where. */
 export interface RoomAsk {
   readonly room: string
-  /** The highest position seen; absent: start at the head. */
+  /** The position up to which entries were handed to the application; absent: start at the head. */
   readonly since?: Position
   /** How many earlier entries to start with when `since` is absent, or cannot be continued. Default 0. */
   readonly last?: number
@@ -70,6 +70,11 @@ export interface Publish {
   readonly prev: number
   /** True when any byte of it may have been sent before without an answer. */
   readonly again: boolean
+  /**
+   * With `again`: the room's position as the sender knew it before it first sent this. It tells "never applied" from
+   * `unknown` in a room that has forgotten producers. Absent: none known.
+   */
+  readonly sentAfter?: Position
   /** Random, comes back on the entry: the sender knows its own by it. */
   readonly mark: string
   /** A later entry with the same key supersedes this one. */

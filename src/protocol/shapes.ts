@@ -18,6 +18,7 @@ import {
   pairOf,
   roomName,
   shape,
+  stringUpTo,
   text,
   textUpTo,
   visible,
@@ -29,6 +30,8 @@ import type { Position } from './position.js'
 import type { EndReason, GapReason, LeaseLostReason, NewReason, RefusalReason, RemovalReason } from './reasons.js'
 
 const secret = visible(bounds.secretCharsMax)
+/** What a client stored may be damaged: then it proves nothing, and the answer is a new session, not an error. */
+const proof = stringUpTo(bounds.secretCharsMax)
 const features = listOf(id, bounds.featuresMax)
 
 const position = shape<Position>({ epoch: id, offset: whole, tag: id })
@@ -49,7 +52,7 @@ const hello = shape<frames.Hello>({
   instance: id,
   attempt: whole,
   nextHash: digest,
-  session: maybe(shape<NonNullable<frames.Hello['session']>>({ id, secret, previous: maybe(secret) })),
+  session: maybe(shape<NonNullable<frames.Hello['session']>>({ id: proof, secret: proof, previous: maybe(proof) })),
   token: maybe(textUpTo(bounds.tokenCharsMax)),
   device: maybe(secret),
   rooms: askedRooms,
@@ -65,6 +68,7 @@ const publish = shape<frames.Publish>({
   seq: ordinal,
   prev: whole,
   again: flag,
+  sentAfter: maybe(position),
   mark: id,
   key: maybe(name),
   data: anything,
