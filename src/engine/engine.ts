@@ -1,5 +1,6 @@
 // The engine: sessions, rooms, readers, presence over one store. It has no timers, no sockets and no clock of its
 // own: the host tells it the time, calls `endOfTurn` when asked for a turn and `wake` when `wakeAtMs` has come.
+// `createEngine` in create-engine.ts makes one.
 
 import type { By, Data, Json, RoomAsk, RoomVerdict, ServerFrame } from '../protocol/frames.js'
 import type { Position } from '../protocol/position.js'
@@ -55,7 +56,7 @@ export interface EngineSettings {
 export interface EngineHost {
   /** Call `endOfTurn` soon: at the end of this turn, or a few ms later when busy. Called once until it was done. */
   turnWanted(): void
-  /** `wakeAtMs` has moved. */
+  /** `wakeAtMs` is earlier than it was. After each `wake` read it again: then it may be later. */
   wakeMoved(): void
   /** What the application is told. Each has a stable id; the engine waits for `ended`'s promise before settling. */
   onEvent(event: SessionEvent): void | Promise<void>
@@ -143,6 +144,9 @@ export interface Engine {
   /**
    * Puts a reader on the room. `answer` is called synchronously at the point in the outlet's order where `joined`
    * belongs: before any entry; afterwards the entries up to the head, then `live(room)`, come by themselves.
+   * Resolves with `joined` when `live(room)` was queued, with `closed` when the connection, a leave or a later join of
+   * the room came first (also after `answer`); rejects with StoreUnavailable before `answer` only. Slow readers of one
+   * room keep no other join waiting.
    */
   join(
     session: LiveSession,

@@ -1,0 +1,137 @@
+// What nodes tell each other about sessions: the control log, followed like a room's, and read once per tick so that a
+// lost hint costs a tick and never an owner too many.
+
+import type { Position } from '../protocol/position.js'
+import { type Control as ControlEntry, controlRoom, type Entry, type Page } from '../store/store.js'
+import type { Core } from './core.js'
+import { Follower, type FollowerHost } from './follower.js'
+import type { Joins } from './joins.js'
+import type { Session } from './session.js'
+import type { Sessions } from './sessions.js'
+
+/** Rows read at once when every session is looked after. */
+const rowsInFlightMax = 32
+
+export class Control implements FollowerHost {
+  readonly #core: Core
+  readonly #sessions: Sessions
+  readonly #joins: Joins
+  readonly #follower: Follower
+  #verifying: Promise<void> | null = null
+
+  constructor(core: Core, sessions: Sessions, joins: Joins) {
+    this.#core = core
+    this.#sessions = sessions
+    this.#joins = joins
+    this.#follower = new Follower(core, controlRoom, this, { replayMax: Number.MAX_SAFE_INTEGER })
+  }
+
+  /** Resolves when everything told from now on is heard. Rejects with StoreUnavailable; it is repeated until `close`. */
+  start(): Promise<void> {
+    return this.#follower.whenAttached()
+  }
+
+  poll(): void {
+    this.#follower.read()
+  }
+
+  /**
+   * Asks the store for every session here: after a hole in the log, or when this node may have been thought lost.
+   * One that another node owns, or that is held, is closed; its client comes back.
+   */
+  verifyAll(): void {
+    this.#verifying ??= this.#verify([...this.#sessions.live.values()]).finally(() => {
+      this.#verifying = null
+    })
+    this.#verifying.catch((error: unknown) => this.#core.report(error, 'looking after the sessions of this node'))
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#follower.close()
+  }
+
+  // What the follower tells.
+
+  attached(_head: Position): void {}
+
+  entries(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      const told = this.#parsed(entry)
+      if (told !== null) this.#obey(told)
+    }
+  }
+
+  renewed(_head: Position): void {}
+
+  broken(page: Page): void {
+    this.entries(page.entries)
+    this.verifyAll()
+  }
+
+  hint(): void {}
+
+  #parsed(entry: Entry): ControlEntry | null {
+    if (typeof entry.data !== 'string') return null
+    try {
+      return JSON.parse(entry.data) as ControlEntry
+    } catch (error) {
+      this.#core.report(error, 'reading the control log')
+      return null
+    }
+  }
+
+  #obey(told: ControlEntry): void {
+    switch (told.kind) {
+      case 'attached':
+      case 'ended':
+        this.#sessions.told(told.session, told)
+        return
+      case 'rights':
+        this.#rights(told.user, told.room)
+        return
+      default:
+        // A newer node may tell what this one does not know.
+        return
+    }
+  }
+
+  #rights(user: string, room: string | null): void {
+    for (const session of this.#sessions.live.values()) {
+      if (session.user !== user) continue
+      if (room === null) this.#core.host.reauthorise(session)
+      else if (isIn(session, room)) this.#removed(session, room).catch(() => {})
+    }
+  }
+
+  /** The news may be old: who came back since is in the room by right. */
+  async #removed(session: Session, room: string): Promise<void> {
+    const row = await this.#core.ask((store) => store.session(session.id)).catch(() => null)
+    if (!session.isServed || (row !== null && row.rooms[room] !== undefined)) return
+    await this.#joins.removed(session, room, 'removed')
+  }
+
+  async #verify(sessions: readonly Session[]): Promise<void> {
+    for (let at = 0; at < sessions.length; at += rowsInFlightMax) {
+      await Promise.all(sessions.slice(at, at + rowsInFlightMax).map((session) => this.#verifyOne(session)))
+    }
+  }
+
+  async #verifyOne(session: Session): Promise<void> {
+    const row = await this.#core.ask((store) => store.session(session.id)).catch(() => undefined)
+    if (row === undefined || !session.isServed) return
+    if (row === null) return this.#sessions.endedHere(session.id, 'ran-out')
+    const { status, generation, instance } = row
+    if (generation > session.generation) {
+      this.#sessions.told(session.id, { kind: 'attached', generation, instance })
+    } else if (status.state === 'ended') {
+      this.#sessions.endedHere(session.id, status.reason)
+    } else if (status.state === 'held' || status.node !== this.#core.node) {
+      session.outlet.close({ reason: 'moved' })
+    }
+  }
+}
+
+function isIn(session: Session, room: string): boolean {
+  return session.rooms.has(room) || session.memberships.has(room) || session.joins.has(room)
+}

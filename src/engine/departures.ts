@@ -1,0 +1,109 @@
+// Sessions whose connection is gone and whose drop is not stored yet. Each is repeated until the store answers, so
+// none is lost; with many of them only a few are asked for at once.
+
+import type { Owner } from '../store/store.js'
+import { BackOff } from './back-off.js'
+import type { Core } from './core.js'
+import type { DropReason } from './engine.js'
+
+export interface Departure extends Owner {
+  readonly user: string
+  readonly reason: DropReason
+  readonly liveMs: number
+}
+
+const inFlightMax = 64
+
+export class Departures {
+  readonly #core: Core
+  readonly #dropped: (departure: Departure) => void
+  readonly #backOff: BackOff
+  readonly #waiting = new Map<string, Departure>()
+  readonly #inFlight = new Map<string, Departure>()
+  #whenNone: (() => void)[] = []
+
+  /** `dropped` is called once the store has decided it; never for a session that a newer connection owns. */
+  constructor(core: Core, dropped: (departure: Departure) => void) {
+    this.#core = core
+    this.#dropped = dropped
+    this.#backOff = new BackOff(core)
+  }
+
+  get count(): number {
+    return this.#waiting.size + this.#inFlight.size
+  }
+
+  add(departure: Departure): void {
+    this.#waiting.set(departure.session, departure)
+    this.#pump()
+  }
+
+  /**
+   * The session came back under a newer generation. `wasHeld`: the store had decided the drop, only its answer is
+   * still to come: it is told now, before the resume.
+   */
+  returned(session: string, wasHeld: boolean): void {
+    const departure = this.#waiting.get(session) ?? this.#inFlight.get(session)
+    this.#waiting.delete(session)
+    this.#inFlight.delete(session)
+    if (departure !== undefined && wasHeld) this.#dropped(departure)
+    this.#checkNone()
+  }
+
+  /** Resolves when none is left. */
+  whenNone(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#whenNone.push(resolve)
+      this.#checkNone()
+    })
+  }
+
+  /** What is not stored by now is left to the sweep of other nodes. Idempotent. */
+  close(): void {
+    this.#backOff.cancel()
+    this.#waiting.clear()
+    this.#inFlight.clear()
+    this.#checkNone()
+  }
+
+  #pump(): void {
+    if (this.#backOff.isWaiting) return
+    for (const [session, departure] of this.#waiting) {
+      if (this.#inFlight.size >= inFlightMax) return
+      this.#waiting.delete(session)
+      this.#inFlight.set(session, departure)
+      this.#detach(departure)
+    }
+  }
+
+  #detach(departure: Departure): void {
+    const { session, generation } = departure
+    this.#core
+      .ask((store) => store.detach({ session, generation }))
+      .then(
+        (answer) => {
+          this.#backOff.succeeded()
+          if (this.#inFlight.get(session) === departure) {
+            this.#inFlight.delete(session)
+            if (answer.kind === 'done') this.#dropped(departure)
+          }
+          this.#pump()
+          this.#checkNone()
+        },
+        () => {
+          if (this.#inFlight.get(session) === departure) {
+            this.#inFlight.delete(session)
+            this.#waiting.set(session, departure)
+          }
+          if (this.count > 0) this.#backOff.failed(() => this.#pump())
+        },
+      )
+  }
+
+  #checkNone(): void {
+    if (this.count > 0) return
+    const resolves = this.#whenNone
+    this.#whenNone = []
+    for (const resolve of resolves) resolve()
+  }
+}

@@ -1,0 +1,178 @@
+// How a session gets into a room and out of it: the membership in the store, the verdict, the reader, the presence.
+
+import type { RoomAsk, RoomVerdict } from '../protocol/frames.js'
+import type { RemovalReason } from '../protocol/reasons.js'
+import type { Membership, Page } from '../store/store.js'
+import type { Core } from './core.js'
+import type { Engine, JoinAnswer, RoomOptions } from './engine.js'
+import { Reader } from './reader.js'
+import type { Room } from './room.js'
+import type { Rooms } from './rooms.js'
+import type { JoinTicket, Session } from './session.js'
+
+export type Permit = Parameters<Engine['join']>[2]
+export type Joined = Extract<JoinAnswer, { kind: 'joined' }>
+
+/** The grace of a room whose members are not shown: it is never over. */
+const noGraceMs = 2 ** 50
+
+/** A join on its way. */
+interface Entering {
+  readonly session: Session
+  readonly ask: RoomAsk
+  readonly permit: Permit
+  readonly options: RoomOptions
+  readonly ticket: JoinTicket
+  readonly answer: (joined: Joined) => void
+}
+
+export class Joins {
+  readonly #core: Core
+  readonly #rooms: Rooms
+
+  constructor(core: Core, rooms: Rooms) {
+    this.#core = core
+    this.#rooms = rooms
+  }
+
+  /** See `Engine.join`. */
+  async join(session: Session, ask: RoomAsk, permit: Permit, answer: (joined: Joined) => void): Promise<JoinAnswer> {
+    const options = this.#core.roomOptions(ask.room)
+    if (options === null) throw new Error(`there is no room ${ask.room}: ask roomOptions first`)
+    if (!session.isServed) return { kind: 'closed' }
+    if (session.roomCountWith(ask.room) > this.#core.settings.roomsPerSessionMax) return { kind: 'limit' }
+    const ticket: JoinTicket = { room: ask.room }
+    session.joins.set(ask.room, ticket)
+    try {
+      return await this.#enter({ session, ask, permit, options, ticket, answer })
+    } finally {
+      forget(session, ticket)
+    }
+  }
+
+  /** Out of the room, for members at once. The reader stops before this returns. */
+  async leave(session: Session, name: string): Promise<void> {
+    this.#leaveHere(session, name)
+    // Members first: an end that comes in between still knows the room and takes the session off its board.
+    await this.#hide(session, name)
+    await this.#core.ask((store) => store.exit(session.owner, name))
+  }
+
+  async remove(session: Session, name: string, reason: RemovalReason): Promise<void> {
+    session.outlet.send({ type: 'removed', room: name, reason })
+    await this.leave(session, name)
+  }
+
+  /** The store has taken it out already. */
+  async removed(session: Session, name: string, reason: RemovalReason): Promise<void> {
+    session.outlet.send({ type: 'removed', room: name, reason })
+    this.#leaveHere(session, name)
+    await this.#hide(session, name)
+  }
+
+  #leaveHere(session: Session, name: string): void {
+    session.joins.delete(name)
+    session.memberships.delete(name)
+    session.rooms.delete(name)
+    this.#closeReader(session, name)
+    session.outlet.unwatch(name)
+  }
+
+  async #hide(session: Session, name: string): Promise<void> {
+    if ((this.#core.roomOptions(name)?.presence ?? null) === null) return
+    const room = this.#rooms.pin(name)
+    try {
+      await room.presence?.hide(session.id, session.generation)
+    } finally {
+      this.#rooms.unpin(room)
+    }
+  }
+
+  async #enter(entering: Entering): Promise<JoinAnswer> {
+    const { session, ask, ticket } = entering
+    const membership = await this.#membership(entering)
+    if (membership === null) return { kind: 'not-owner' }
+    if (!isCurrent(session, ticket)) return { kind: 'closed' }
+    session.memberships.set(ask.room, membership)
+    // Only now: a join that is refused makes no room.
+    const room = this.#rooms.pin(ask.room)
+    try {
+      const { since, last = 0 } = ask
+      const page = await room.judge({ since, last, readableFrom: membership.readableFrom })
+      if (!isCurrent(session, ticket)) return { kind: 'closed' }
+      return await this.#read(entering, room, membership, page)
+    } finally {
+      this.#rooms.unpin(room)
+    }
+  }
+
+  /** Null: another connection owns the session. */
+  async #membership({ session, ask, permit, options }: Entering): Promise<Membership | null> {
+    const graceMs = options.presence?.graceMs ?? noGraceMs
+    const known = session.memberships.get(ask.room)
+    if (known?.graceMs === graceMs) return narrowed(known, permit)
+    const readableFrom = await this.#readableFrom(ask.room, permit, options)
+    const entered = await this.#core.ask((store) => store.enter(session.owner, ask.room, { readableFrom, graceMs }))
+    return entered.kind === 'entered' ? narrowed(entered.membership, permit) : null
+  }
+
+  async #readableFrom(name: string, permit: Permit, { history }: RoomOptions): Promise<number> {
+    if (typeof permit.readableFrom === 'number') return permit.readableFrom
+    if (permit.readableFrom === 'retained' && history === 'retained') return 0
+    const [head] = await this.#core.ask((store) => store.heads([name]))
+    return (head?.offset ?? 0) + 1
+  }
+
+  #read(entering: Entering, room: Room, membership: Membership, page: Page): Promise<JoinAnswer> {
+    const { session, ask, options, ticket, answer } = entering
+    const joined: Joined = { kind: 'joined', verdict: verdictOf(page), position: page.start }
+    this.#closeReader(session, ask.room)
+    forget(session, ticket)
+    answer(joined)
+    return new Promise((resolve) => {
+      const reader = new Reader(room, session.outlet, {
+        position: page.start,
+        readableFrom: membership.readableFrom,
+        liveAt: page.head.offset,
+        settled: (isLive) => resolve(isLive ? joined : { kind: 'closed' }),
+      })
+      // Answering may have closed the connection.
+      if (!session.isServed) return reader.close()
+      session.rooms.add(ask.room)
+      session.outlet.readers.set(ask.room, reader)
+      room.added(reader)
+      if (options.presence !== null) room.presence?.show(session.id, session.user, session.generation)
+      session.outlet.unwatch(ask.room)
+      if (ask.presence === true && room.presence !== null) session.outlet.watch(ask.room, room.presence)
+      reader.start(page)
+    })
+  }
+
+  #closeReader(session: Session, name: string): void {
+    const reader = session.outlet.readers.get(name)
+    if (reader === undefined) return
+    session.outlet.readers.delete(name)
+    reader.close()
+    reader.room.removed(reader)
+  }
+}
+
+/** A number narrows also a membership that reads further back. */
+function narrowed(membership: Membership, permit: Permit): Membership {
+  if (typeof permit.readableFrom !== 'number') return membership
+  return { ...membership, readableFrom: Math.max(membership.readableFrom, permit.readableFrom) }
+}
+
+function isCurrent(session: Session, ticket: JoinTicket): boolean {
+  return session.isServed && session.joins.get(ticket.room) === ticket
+}
+
+function forget(session: Session, ticket: JoinTicket): void {
+  if (session.joins.get(ticket.room) === ticket) session.joins.delete(ticket.room)
+}
+
+function verdictOf({ verdict, start, head }: Page): RoomVerdict {
+  if (verdict.kind === 'complete') return { kind: 'complete', from: start.offset, to: head.offset }
+  const { reason, from, to } = verdict
+  return { kind: 'gap', reason, from, to, next: start }
+}

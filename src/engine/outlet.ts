@@ -1,0 +1,292 @@
+// One connection's way out: answers in order, then slices of its readers, one write at a time. It keeps no messages
+// of rooms; what a slow connection has not taken stays in the rooms' tails and in the store.
+
+import { afterClose, type CloseReason, closeTable, codeOf } from '../protocol/close.js'
+import type { ServerFrame } from '../protocol/frames.js'
+import type { Core } from './core.js'
+import { frameBytes } from './encode.js'
+import type { DropReason, Outlet } from './engine.js'
+import type { Presence, Watcher } from './presence.js'
+import type { Reader, Taking } from './reader.js'
+import type { Transport } from './transport.js'
+import { Watch } from './watch.js'
+
+export type ByeAsk = Parameters<Outlet['close']>[0]
+
+/** A write that took longer than this did not complete in its turn, even when no other turn came. */
+const turnMs = 50
+
+/** Signals are dropped while more than this waits. */
+const signalBytesMax = 65_536
+
+export class ConnectionOutlet implements Outlet {
+  readonly connection: string
+  readonly readers = new Map<string, Reader>()
+  /** Why the engine closed it; null: it did not. */
+  closedAs: CloseReason | null = null
+  /** The session id, once attached. */
+  session: string | null = null
+  readonly #core: Core
+  readonly #transport: Transport
+  readonly #watch: Watch
+  readonly #watchers = new Map<string, RoomWatcher>()
+  #isOpen = true
+  #controls: Uint8Array[] = []
+  #controlBytes = 0
+  #readyReaders = new Set<Reader>()
+  #readyWatchers = new Set<RoomWatcher>()
+  /** Readers whose page is in the outstanding write. */
+  #writtenReaders: Reader[] = []
+  #isWriting = false
+  #isNarrow = false
+
+  constructor(core: Core, transport: Transport, connection: string) {
+    this.#core = core
+    this.#transport = transport
+    this.connection = connection
+    this.#watch = new Watch(core, {
+      beat: (everyMs) => this.#beat(everyMs),
+      lost: (reason) => this.close({ reason }),
+    })
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen
+  }
+
+  send(frame: ServerFrame): void {
+    if (this.#isOpen) this.#queue(frameBytes(frame))
+  }
+
+  heard(): void {
+    this.#watch.heard()
+  }
+
+  startBeats(): void {
+    if (this.#isOpen) this.#watch.startBeats()
+  }
+
+  readerReady(reader: Reader): void {
+    if (!this.#isOpen) return
+    this.#readyReaders.add(reader)
+    if (!this.#isWriting) this.#core.turn.write(this)
+  }
+
+  signal(frame: Uint8Array, bySession: string | null): void {
+    if (!this.#isOpen || this.#isWriting || bySession === this.session) return
+    if (this.#controlBytes <= signalBytesMax) this.#queue(frame)
+  }
+
+  watch(room: string, presence: Presence): void {
+    if (!this.#isOpen || this.#watchers.has(room)) return
+    const watcher = new RoomWatcher(presence, (ready) => {
+      this.#readyWatchers.add(ready)
+      if (!this.#isWriting) this.#core.turn.write(this)
+    })
+    this.#watchers.set(room, watcher)
+    presence.watch(watcher)
+  }
+
+  unwatch(room: string): void {
+    const watcher = this.#watchers.get(room)
+    if (watcher === undefined) return
+    this.#watchers.delete(room)
+    this.#readyWatchers.delete(watcher)
+    watcher.presence.unwatch(watcher)
+  }
+
+  /** Everything that may leave now, in one write: answers first, then presence, then entries. */
+  flush(): void {
+    if (!this.#isOpen || this.#isWriting) return
+    const { writeBytesMax, narrowWriteBytesMax } = this.#core.settings
+    const into: Taking = { chunks: [], bytes: 0, bytesMax: this.#isNarrow ? narrowWriteBytesMax : writeBytesMax }
+    this.#takeControls(into)
+    if (this.#controls.length === 0) {
+      this.#takePresence(into)
+      this.#takeEntries(into)
+    }
+    if (into.chunks.length > 0) this.#write(into.chunks)
+  }
+
+  close(bye: ByeAsk): void {
+    if (!this.#isOpen) return
+    const reason = this.#known(bye.reason)
+    this.closedAs = reason
+    // A connection that takes nothing would only pin the answers that it does not take.
+    const isStuck = reason === 'slow' || reason === 'heartbeat-lost'
+    const last = joined([...(isStuck ? [] : this.#controls), byeFrame(bye, reason)])
+    this.stop()
+    try {
+      this.#transport.close(codeOf(reason), reason, last)
+    } catch (error) {
+      this.#core.report(error, 'closing a transport')
+    }
+  }
+
+  /** Nothing is written any more. Idempotent. */
+  stop(): void {
+    if (!this.#isOpen) return
+    this.#isOpen = false
+    this.#watch.close()
+    for (const room of [...this.#watchers.keys()]) this.unwatch(room)
+    for (const reader of this.readers.values()) {
+      reader.close()
+      reader.room.removed(reader)
+    }
+    this.readers.clear()
+    this.#readyReaders.clear()
+    this.#writtenReaders = []
+    this.#controls = []
+    this.#controlBytes = 0
+  }
+
+  #queue(bytes: Uint8Array): void {
+    this.#controls.push(bytes)
+    this.#controlBytes += bytes.length
+    if (this.#controlBytes > this.#core.settings.controlBytesMax) this.close({ reason: 'slow' })
+    else if (!this.#isWriting) this.#core.turn.write(this)
+  }
+
+  #takeControls(into: Taking): void {
+    let taken = 0
+    for (const bytes of this.#controls) {
+      if (into.bytes > 0 && into.bytes + bytes.length > into.bytesMax) break
+      into.chunks.push(bytes)
+      into.bytes += bytes.length
+      taken += 1
+    }
+    this.#controls = taken === this.#controls.length ? [] : this.#controls.slice(taken)
+    this.#controlBytes -= into.bytes
+  }
+
+  #takePresence(into: Taking): void {
+    for (const watcher of this.#readyWatchers) {
+      if (into.bytes >= into.bytesMax) return
+      this.#readyWatchers.delete(watcher)
+      const frame = watcher.presence.frameFor(watcher)
+      if (frame === null) continue
+      into.chunks.push(frame)
+      into.bytes += frame.length
+    }
+  }
+
+  /** Readers with more than fits go to the back, so that no room starves another. */
+  #takeEntries(into: Taking): void {
+    const unfinished: Reader[] = []
+    for (const reader of this.#readyReaders) {
+      if (into.bytes >= into.bytesMax) break
+      this.#readyReaders.delete(reader)
+      if (reader.isClosed) continue
+      if (reader.take(into)) unfinished.push(reader)
+      if (reader.awaitsWritten) this.#writtenReaders.push(reader)
+    }
+    for (const reader of unfinished) this.#readyReaders.add(reader)
+  }
+
+  #write(chunks: readonly Uint8Array[]): void {
+    this.#isWriting = true
+    const { turn } = this.#core
+    const begun = { turn: turn.count, ms: this.#core.nowMs() }
+    let isAnswered = false
+    const written = () => {
+      if (isAnswered) return
+      isAnswered = true
+      this.#isNarrow = turn.count !== begun.turn || this.#core.nowMs() - begun.ms > turnMs
+      this.#written()
+    }
+    this.#watch.writeBegan()
+    try {
+      if (!this.#transport.write(chunks, written)) this.stop()
+    } catch (error) {
+      this.#core.report(error, 'writing to a transport')
+      this.stop()
+      this.#transport.destroy()
+    }
+  }
+
+  #written(): void {
+    this.#isWriting = false
+    this.#watch.writeEnded()
+    if (!this.#isOpen) return
+    const readers = this.#writtenReaders
+    this.#writtenReaders = []
+    for (const reader of readers) reader.written()
+    if (this.#controls.length + this.#readyReaders.size + this.#readyWatchers.size > 0) this.#core.turn.write(this)
+  }
+
+  #beat(everyMs: number): void {
+    const sent: [string, number][] = []
+    for (const [room, reader] of this.readers) {
+      if (reader.beatOffset === reader.sentOffset) continue
+      reader.beatOffset = reader.sentOffset
+      sent.push([room, reader.sentOffset])
+    }
+    this.send({ type: 'beat', everyMs, sent })
+  }
+
+  #known(reason: string): CloseReason {
+    const row = closeTable.find((known) => known.reason === reason)
+    if (row !== undefined) return row.reason
+    this.#core.report(new Error(`no close code for ${reason}`), 'closing a connection')
+    return 'internal'
+  }
+}
+
+class RoomWatcher implements Watcher {
+  readonly presence: Presence
+  told: Watcher['told'] = null
+  readonly #ready: (watcher: RoomWatcher) => void
+
+  constructor(presence: Presence, ready: (watcher: RoomWatcher) => void) {
+    this.presence = presence
+    this.#ready = ready
+  }
+
+  ready(): void {
+    this.#ready(this)
+  }
+}
+
+/** What a drop is called when the engine itself closed the connection. */
+export function dropReasonOf(closed: CloseReason): DropReason {
+  switch (closed) {
+    case 'heartbeat-lost':
+    case 'slow':
+    case 'drain':
+    case 'superseded':
+      return closed
+    case 'going-away':
+    case 'moved':
+      return 'drain'
+    default:
+      return codeOf(closed) >= 4500 || closed === 'flooding' ? 'protocol' : 'cut'
+  }
+}
+
+function byeFrame(bye: ByeAsk, reason: CloseReason): Uint8Array {
+  const code = codeOf(reason)
+  const after = afterClose(code)
+  const { afterMs, instance, lastAttempt, ended } = bye
+  return frameBytes({
+    type: 'bye',
+    code,
+    reason,
+    message: bye.message ?? closeTable.find((row) => row.reason === reason)?.meaning ?? reason,
+    retry: after !== 'stop' && after !== 'stop-for-user',
+    kept: bye.kept ?? (ended === undefined && after !== 'new-session'),
+    ...(afterMs !== undefined && { afterMs }),
+    ...(instance !== undefined && { instance }),
+    ...(lastAttempt !== undefined && { lastAttempt }),
+    ...(ended !== undefined && { ended }),
+  })
+}
+
+function joined(frames: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(frames.reduce((sum, frame) => sum + frame.length, 0))
+  let at = 0
+  for (const frame of frames) {
+    bytes.set(frame, at)
+    at += frame.length
+  }
+  return bytes
+}

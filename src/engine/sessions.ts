@@ -1,0 +1,180 @@
+// The sessions that this node serves: attaching, being superseded or ended, and dropping. The store decides who owns
+// a session; this registry only follows.
+
+import type { EndReason } from '../protocol/reasons.js'
+import type { Attach, Attached } from '../store/store.js'
+import type { Core } from './core.js'
+import { type Departure, Departures } from './departures.js'
+import type { AttachAnswer, DropReason, SessionEvent } from './engine.js'
+import { type ConnectionOutlet, dropReasonOf } from './outlet.js'
+import { type Granted, isGranted, Session } from './session.js'
+
+export type AttachAsk = Omit<Attach, 'node' | 'connection' | 'newSession' | 'holdMs'>
+
+/** What the control log told of a session. */
+export type Told =
+  | { readonly kind: 'attached'; readonly generation: number; readonly instance: string }
+  | { readonly kind: 'ended'; readonly generation: number; readonly reason: EndReason }
+
+/** What was told of sessions that are not here, while an attach is under way. */
+const toldMax = 10_000
+
+const sessionIdBytes = 12
+
+export class Sessions {
+  readonly live = new Map<string, Session>()
+  readonly departures: Departures
+  readonly #core: Core
+  readonly #tell: (event: SessionEvent) => void
+  readonly #resumed: (session: Session) => void
+  /** The control log may be faster than the answer of an attach. */
+  readonly #told = new Map<string, Told>()
+  #attachingCount = 0
+
+  /** `tell` passes an event on; `resumed` is called when a session came back with rooms that it was in. */
+  constructor(core: Core, hear: { tell: (event: SessionEvent) => void; resumed: (session: Session) => void }) {
+    this.#core = core
+    this.#tell = hear.tell
+    this.#resumed = hear.resumed
+    this.departures = new Departures(core, (departure) => this.#dropped(departure))
+  }
+
+  async attach(outlet: ConnectionOutlet, ask: AttachAsk): Promise<AttachAnswer> {
+    const whole: Attach = {
+      ...ask,
+      node: this.#core.node,
+      connection: outlet.connection,
+      newSession: this.#core.randomId(sessionIdBytes),
+      holdMs: this.#core.settings.sessionHoldMs,
+    }
+    this.#attachingCount += 1
+    try {
+      const attached = await this.#core.ask(
+        (store) => store.attach(whole),
+        (late) => this.#attachedLate(late),
+      )
+      if (!isGranted(attached)) return { kind: 'refused', attached }
+      return { kind: 'attached', session: this.#register(outlet, attached), attached }
+    } finally {
+      this.#attachingCount -= 1
+      if (this.#attachingCount === 0) this.#told.clear()
+    }
+  }
+
+  /** The connection has ended. Idempotent. */
+  closed(outlet: ConnectionOutlet, reason: DropReason): void {
+    outlet.stop()
+    const session = outlet.session === null ? undefined : this.live.get(outlet.session)
+    if (session === undefined || session.outlet !== outlet) return
+    this.live.delete(session.id)
+    if (session.isOver) return
+    session.isOver = true
+    this.departures.add(
+      departureOf(session, outlet.closedAs === null ? reason : dropReasonOf(outlet.closedAs), this.#core),
+    )
+  }
+
+  /** From the control log: late, and perhaps of a session that is not here. */
+  told(id: string, told: Told): void {
+    const session = this.live.get(id)
+    if (session === undefined) this.#remember(id, told)
+    else this.#obey(session, told)
+  }
+
+  /** The store says that it is over; `kept` are the words for its client. */
+  endedHere(id: string, reason: EndReason): void {
+    const session = this.live.get(id)
+    if (session !== undefined) this.#end(session, reason)
+  }
+
+  /** Everything closes with this bye; resolves when every drop is stored. */
+  async closeAll(bye: { readonly reason: string; readonly message?: string }): Promise<void> {
+    for (const session of [...this.live.values()]) {
+      session.outlet.close(bye)
+      this.closed(session.outlet, 'drain')
+    }
+    await this.departures.whenNone()
+  }
+
+  #register(outlet: ConnectionOutlet, attached: Granted): Session {
+    const { row } = attached
+    const session = new Session(row, outlet, this.#core.nowMs())
+    const older = this.live.get(row.id)
+    if (older !== undefined && older.generation > row.generation) {
+      // Two attaches answered in the other order: the newer one is here already.
+      session.isOver = true
+      outlet.close({ reason: 'superseded', kept: true, instance: older.instance })
+      return session
+    }
+    if (older !== undefined) this.#supersede(older, row.instance)
+    this.departures.returned(row.id, attached.superseded === null)
+    this.live.set(row.id, session)
+    outlet.session = row.id
+    this.#tell(arrivalOf(attached))
+    outlet.startBeats()
+    if (session.memberships.size > 0) this.#resumed(session)
+    const told = this.#told.get(row.id)
+    if (told !== undefined) this.#obey(session, told)
+    if (!outlet.isOpen) this.closed(outlet, 'closed')
+    return session
+  }
+
+  /** The caller has given up: nobody serves it. */
+  #attachedLate(late: Attached): void {
+    if (!isGranted(late)) return
+    const { id, user, generation } = late.row
+    const older = this.live.get(id)
+    if (older !== undefined && older.generation < generation) this.#supersede(older, late.row.instance)
+    if (older === undefined || older.generation < generation) {
+      this.departures.add({ session: id, generation, user, reason: 'cut', liveMs: 0 })
+    }
+  }
+
+  #obey(session: Session, told: Told): void {
+    if (told.kind === 'attached') {
+      if (told.generation > session.generation) this.#supersede(session, told.instance)
+    } else if (told.generation >= session.generation) this.#end(session, told.reason)
+  }
+
+  #supersede(session: Session, instance: string): void {
+    if (session.isOver) return
+    session.isOver = true
+    if (this.live.get(session.id) === session) this.live.delete(session.id)
+    session.outlet.close({ reason: 'superseded', kept: true, instance })
+  }
+
+  /** At the end of the turn, so that an answer that is due to it leaves first. */
+  #end(session: Session, reason: EndReason): void {
+    if (session.isOver) return
+    session.isOver = true
+    if (this.live.get(session.id) === session) this.live.delete(session.id)
+    const bye = { reason: reason === 'ran-out' ? 'session-invalid' : reason, kept: false, ended: reason }
+    this.#core.turn.settle({ endOfTurn: () => session.outlet.close(bye) })
+  }
+
+  #remember(id: string, told: Told): void {
+    if (this.#attachingCount === 0) return
+    const before = this.#told.get(id)
+    if (before !== undefined && before.generation > told.generation) return
+    this.#told.set(id, told)
+    const oldest = this.#told.keys().next().value
+    if (this.#told.size > toldMax && oldest !== undefined) this.#told.delete(oldest)
+  }
+
+  #dropped({ session, generation, user, reason, liveMs }: Departure): void {
+    this.#tell({ id: `${session}:${generation}:drop`, session, user, kind: 'drop', reason, liveMs })
+  }
+}
+
+function departureOf(session: Session, reason: DropReason, core: Core): Departure {
+  const { id, generation, user, attachedMs } = session
+  return { session: id, generation, user, reason, liveMs: core.nowMs() - attachedMs }
+}
+
+function arrivalOf({ kind, row, downMs, superseded }: Granted): SessionEvent {
+  const { id: session, user, generation, newReason } = row
+  // Made by the first dial and found by the next: one happening, one id.
+  if (kind === 'created') return { id: `${session}:1:connect`, session, user, kind: 'connect', reason: newReason }
+  const tookOver = superseded !== null
+  return { id: `${session}:${generation}:resume`, session, user, kind: 'resume', downMs, tookOver }
+}

@@ -1,0 +1,102 @@
+// What the namespace has to tell once: taken from the store, done, settled. Doing is repeatable, because a node may die
+// in between and another one repeats it.
+
+import type { ChangeBoard, StoreEvent } from '../store/store.js'
+import type { Core } from './core.js'
+import { presenceBoard, shownItem, shownOf } from './members.js'
+
+const inFlightMax = 64
+
+/** Another node repeats an event that is not settled by then. */
+const takenMs = 30_000
+
+export class StoreEvents {
+  readonly #core: Core
+  /** Being done here: the store may give them again meanwhile. */
+  readonly #doing = new Set<string>()
+  #isTaking = false
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  /** Takes what is due, unless enough is being done. */
+  pump(): void {
+    const eventsMax = inFlightMax - this.#doing.size
+    if (this.#isTaking || eventsMax <= 0) return
+    this.#isTaking = true
+    this.#core
+      .ask((store) => store.takeEvents({ node: this.#core.node, eventsMax, takenMs }))
+      .then(
+        (events) => {
+          this.#isTaking = false
+          for (const event of events) this.#begin(event)
+        },
+        () => {
+          this.#isTaking = false
+        },
+      )
+  }
+
+  #begin(event: StoreEvent): void {
+    if (this.#doing.has(event.id)) return
+    this.#doing.add(event.id)
+    this.#do(event)
+      .then(() => this.#core.ask((store) => store.settleEvents([event.id])))
+      // What failed stays with the store, which gives it again.
+      .catch(() => {})
+      .finally(() => this.#doing.delete(event.id))
+  }
+
+  async #do(event: StoreEvent): Promise<void> {
+    switch (event.kind) {
+      case 'ended': {
+        const { session, generation } = event
+        const removed = [{ key: session, fence: generation }]
+        await Promise.all(event.rooms.map((room) => this.#change(room, [], removed)))
+        return this.#tellLeave(event)
+      }
+      case 'grace-over':
+        await Promise.all(event.rooms.map((room) => this.#showHeld(room, event.session, event.generation)))
+        return
+      default:
+        return
+    }
+  }
+
+  async #tellLeave(event: Extract<StoreEvent, { kind: 'ended' }>): Promise<void> {
+    const { session, user, generation, reason, rooms } = event
+    try {
+      await this.#core.host.onEvent({
+        id: `${session}:${generation}:leave`,
+        session,
+        user,
+        kind: 'leave',
+        reason,
+        rooms,
+      })
+    } catch (error) {
+      this.#core.report(error, 'telling the application of a leave')
+    }
+  }
+
+  /** A session that has come back has a higher fence there: then this changes nothing. */
+  async #showHeld(room: string, session: string, generation: number): Promise<void> {
+    if (!this.#hasPresence(room)) return
+    const board = await this.#core.ask((store) => store.board(room, presenceBoard))
+    const shown = shownOf(board.items.find(({ key }) => key === session))
+    if (shown === null || shown.state === 'held') return
+    await this.#change(room, [shownItem(session, { ...shown, state: 'held' }, generation)], [])
+  }
+
+  async #change(room: string, set: ChangeBoard['set'], removed: ChangeBoard['removed']): Promise<void> {
+    const presence = this.#core.roomOptions(room)?.presence ?? null
+    if (presence === null) return
+    const ask = { room, board: presenceBoard, set, removed, itemsMax: presence.membersMax }
+    await this.#core.ask((store) => store.changeBoard(ask))
+  }
+
+  #hasPresence(room: string): boolean {
+    return (this.#core.roomOptions(room)?.presence ?? null) !== null
+  }
+}
