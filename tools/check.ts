@@ -1,7 +1,7 @@
 // The command `npm run check`: everything that is fast and needs no browser, with the next command to type.
 
-import { parseArgs } from 'node:util'
 import { checkSteps } from './check-steps.js'
+import { readOptions } from './options.js'
 import { endOnSignal, runSteps, summaryOf, toJson } from './steps.js'
 
 const steps = checkSteps({ unitReport: 'artefacts/unit.json', isBuilt: false })
@@ -16,16 +16,14 @@ Runs these steps, or those named, and says what to type after a failure: ${steps
 Exit code: 0 all passed, 1 a step failed, 2 a wrong option.
 `
 
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
+async function main(): Promise<number | null> {
+  const read = readOptions('npm run check', help, {
     options: { json: { type: 'boolean' }, help: { type: 'boolean' } },
     allowPositionals: true,
   })
+  if (read === null) return null
+  const { values, positionals } = read
   const print = (text: string) => process.stdout.write(text)
-  if (values.help === true) {
-    print(help)
-    return 0
-  }
   const unknown = positionals.find((asked) => !steps.some(({ name }) => name === asked))
   if (unknown !== undefined) {
     print(`check: no step is called ${unknown}; see npm run check -- --help\n`)
@@ -38,4 +36,4 @@ async function main(): Promise<number> {
   return results.every(({ kind }) => kind === 'passed') ? 0 : 1
 }
 
-process.exitCode = await main()
+process.exitCode = (await main()) ?? process.exitCode

@@ -5,7 +5,7 @@ import { spawnSync } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { readOptions } from './options.js'
 
 interface Program {
   readonly name: string
@@ -55,7 +55,7 @@ export function setUp({ install, tell }: { install: boolean; tell: (line: string
   return programs.map((program: Program) => {
     const path = find(program)
     if (path !== null) return { kind: 'ready', name: program.name, path, installed: false }
-    if (install && mayInstall()) {
+    if (install && namedBy(program) === null && mayInstall()) {
       tell(`${program.name}: missing, installing ${program.debianPackage} (about a minute)`)
       aptInstall(program.debianPackage)
     }
@@ -81,16 +81,19 @@ function programOf(name: string): Program {
 }
 
 function find(program: Program): string | null {
-  const named = process.env[program.variable]
-  if (named !== undefined && named !== '') {
-    if (isExecutable(named)) return named
-    throw new Error(`${program.variable} is ${named}, which is no executable file; set it to the binary or unset it`)
-  }
+  const named = namedBy(program)
+  if (named !== null) return isExecutable(named) ? named : null
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '')
   const paths = program.binaries.flatMap((binary) =>
     isAbsolute(binary) ? [binary] : folders.map((folder) => join(folder, binary)),
   )
   return paths.find(isExecutable) ?? null
+}
+
+/** What the variable says; it comes before all else, so a wrong one is told and not worked around. */
+function namedBy({ variable }: Program): string | null {
+  const named = process.env[variable]
+  return named === undefined || named === '' ? null : named
 }
 
 function isExecutable(path: string): boolean {
@@ -114,7 +117,10 @@ function aptInstall(name: string): void {
   spawnSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', name], { env, stdio })
 }
 
-function messageFor({ name, variable, debianPackage, neededBy }: Program): string {
+function messageFor(program: Program): string {
+  const { name, variable, debianPackage, neededBy } = program
+  const named = namedBy(program)
+  if (named !== null) return `${variable} is ${named}, which is no executable file; set it to ${name} or unset it`
   return [
     `${name} is not on this machine; ${neededBy} need it. Type one of:`,
     `  sudo apt-get update && sudo apt-get install -y ${debianPackage}     (Debian, Ubuntu)`,
@@ -130,17 +136,15 @@ Shows which programs the tests need beside npm's packages, and where they are.
   --json      an array of { kind: 'ready', name, path, installed } | { kind: 'missing', name, message }
   --help      this text
 
-Exit code: 0 all there, 1 something is missing.
+Exit code: 0 all there, 1 something is missing, 2 a wrong option.
 `
 
-function main(): number {
-  const { values } = parseArgs({
+function main(): number | null {
+  const read = readOptions('machine', help, {
     options: { install: { type: 'boolean' }, json: { type: 'boolean' }, help: { type: 'boolean' } },
   })
-  if (values.help === true) {
-    process.stdout.write(help)
-    return 0
-  }
+  if (read === null) return null
+  const { values } = read
   const outcomes = setUp({ install: values.install === true, tell: (line) => process.stderr.write(`${line}\n`) })
   if (values.json === true) process.stdout.write(`${JSON.stringify(outcomes, null, 2)}\n`)
   else for (const outcome of outcomes) process.stdout.write(`${toText(outcome)}\n`)
@@ -151,4 +155,4 @@ function toText(outcome: Outcome): string {
   return outcome.kind === 'ready' ? `${outcome.name}: ${outcome.path}` : outcome.message
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = main()
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = main() ?? process.exitCode

@@ -1,6 +1,6 @@
 // The command `npm run package`: packs the package, installs it elsewhere and uses it as strangers will.
 
-import { parseArgs } from 'node:util'
+import { readOptions } from './options.js'
 import { buildPackage, contents, install, pack } from './package/install.js'
 import { manifestLint, typesLint } from './package/lint.js'
 import { bundle, commandLine, importEntries, typeCheck } from './package/use.js'
@@ -44,18 +44,16 @@ Packs the package, installs the tarball in a temporary folder and checks it ther
   --json       one JSON object: { passed, checks: [{ name, finding, ms }] }
   --help       this text
 
-Exit code: 0 fit to publish, 1 something is wrong.
+Exit code: 0 fit to publish, 1 something is wrong, 2 a wrong option.
 `
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({
+async function main(): Promise<number | null> {
+  const read = readOptions('npm run package', help, {
     options: { 'no-build': { type: 'boolean' }, json: { type: 'boolean' }, help: { type: 'boolean' } },
   })
+  if (read === null) return null
+  const { values } = read
   const print = (text: string) => process.stdout.write(text)
-  if (values.help === true) {
-    print(help)
-    return 0
-  }
   const workplace = openWorkplace()
   process.once('exit', () => closeWorkplace(workplace))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
@@ -91,4 +89,4 @@ function toText(finding: Finding): string {
     : `FAILED\n${finding.problems.map((each) => `  ${each}\n`).join('')}`
 }
 
-process.exitCode = await main()
+process.exitCode = (await main()) ?? process.exitCode

@@ -1,10 +1,10 @@
 // The command `npm test`: machine, build, check, whole-system tests, and one closing line with the counts.
 
 import { mkdirSync, rmSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { checkSteps, reportTo } from './check-steps.js'
 import { add, closingLine, type Counts, countsOf, none } from './counts.js'
 import { environmentOf, setUp } from './machine.js'
+import { readOptions } from './options.js'
 import { endOnSignal, runSteps, type Step, type StepResult, summaryOf } from './steps.js'
 
 const minute = 60_000
@@ -26,16 +26,13 @@ The last line is \`N passed, N failed\`: the tests of both vitest projects, and 
 that failed. Exit code: 0 when nothing failed.
 `
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({ options: { ci: { type: 'boolean' }, help: { type: 'boolean' } } })
-  if (values.help === true) {
-    tell(help)
-    return 0
-  }
+async function main(): Promise<number | null> {
+  const read = readOptions('npm test', help, { options: { ci: { type: 'boolean' }, help: { type: 'boolean' } } })
+  if (read === null) return null
   endOnSignal()
   rmSync(artefacts, { recursive: true, force: true })
   mkdirSync(artefacts, { recursive: true })
-  const results = await runAll(values.ci === true || process.env['CI'] === 'true')
+  const results = await runAll(read.values.ci === true || process.env['CI'] === 'true')
   const counts = results.map(countsOfStep).reduce(add, none)
   tell(`\n${summaryOf(results)}\n${closingLine(counts)}\n`)
   return counts.failed === 0 ? 0 : 1
@@ -87,4 +84,4 @@ function tell(text: string): void {
   process.stdout.write(text)
 }
 
-process.exitCode = await main()
+process.exitCode = (await main()) ?? process.exitCode

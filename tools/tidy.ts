@@ -1,7 +1,7 @@
 // The command `npm run tidy`: runs the house rules over the repository and says what to write instead.
 
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { readOptions } from './options.js'
 import { readProject } from './tidy/project.js'
 import { rules, toText, violationsOf } from './tidy/rules.js'
 
@@ -18,12 +18,13 @@ ${rules.map(({ name, holds }) => `  ${name.padEnd(16)} ${holds}`).join('\n')}
 Exit code: 0 tidy, 1 violations, 2 a wrong option.
 `
 
-function main(): number {
-  const { values, positionals } = parseArgs({
+function main(): number | null {
+  const read = readOptions('npm run tidy', help, {
     options: { json: { type: 'boolean' }, help: { type: 'boolean' } },
     allowPositionals: true,
   })
-  if (values.help === true) return print(help, 0)
+  if (read === null) return null
+  const { values, positionals } = read
 
   const unknown = positionals.find((name) => !rules.some((rule) => rule.name === name))
   if (unknown !== undefined) return print(`tidy: no rule is called ${unknown}; see npm run tidy -- --help\n`, 2)
@@ -43,4 +44,4 @@ function print(text: string, code: number): number {
   return code
 }
 
-process.exitCode = main()
+process.exitCode = main() ?? process.exitCode
