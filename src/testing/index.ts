@@ -15,4 +15,5 @@ export {
 export type { Cut, Direction, ServerEnd } from './memory-wires.js'
 export { createSeededChance, type SeededChance } from './seeded-chance.js'
 export { createTcpProxy, type ProxiedLink, type TcpProxy } from './tcp-proxy.js'
+export { createTestServer, type TestServer, type TestServerOptions } from './test-server.js'
 export { createVirtualClock, type ProcessClock, type VirtualClock } from './virtual-clock.js'

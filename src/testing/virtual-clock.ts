@@ -29,6 +29,7 @@ export interface ProcessClock extends Clock {
   /** `wallOffsetMs` sets its wall clock ahead; `rate` 1.05 makes its time run 5 % fast from now on. */
   skew(by: { readonly wallOffsetMs?: number; readonly rate?: number }): void
   readonly isPaused: boolean
+  readonly isKilled: boolean
 }
 
 interface Item {
@@ -193,6 +194,9 @@ function createProcess(line: Timeline): ProcessClock {
     },
     get isPaused() {
       return owner.isPaused
+    },
+    get isKilled() {
+      return owner.isKilled
     },
   }
 }
