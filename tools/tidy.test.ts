@@ -215,6 +215,15 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
       files: { 'SPEC.md': spec, 'src/a.test.ts': "const cases = [{ rule: 'PUB-1' }]\ntest(`[${rule}] x`, f)" },
     },
     {
+      name: 'rules in a table, a suite of its own',
+      files: { 'SPEC.md': '| PUB-1 | A publish settles. |', 'src/a.test.ts': "suite(() => test('[PUB-1] x', f))" },
+    },
+    {
+      name: 'an unknown id is told once',
+      files: { 'SPEC.md': '', 'src/a.test.ts': "test('[RES-2] x', f)\ntest('[RES-2] y', f)" },
+      found: ['RES-2 is no rule'],
+    },
+    {
       name: 'a table that no title uses',
       files: { 'SPEC.md': spec, 'src/a.test.ts': "const cases = ['PUB-1']\ntest('x', f)" },
       found: ['no test names PUB-1'],

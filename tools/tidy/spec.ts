@@ -6,7 +6,8 @@ import type { Found, Project, Rule, Source } from './project.js'
 import { everyNode, lineOf, testCallOf } from './syntax.js'
 
 const ruleId = /^[A-Z]{2,5}-\d+$/
-const ruleStart = /^[\s>|#*-]*\*\*([A-Z]{2,5}-\d+)\*\*/
+/** `**PUB-1** …` at the start of a line, an item or a heading; in a table the first cell may do without the stars. */
+const ruleStart = /^[\s>|#*-]*\*\*([A-Z]{2,5}-\d+)\*\*|^\|\s*([A-Z]{2,5}-\d+)\s*\|/
 
 interface Mention {
   readonly id: string
@@ -44,7 +45,7 @@ function compare(rules: readonly Mention[], titles: readonly Mention[]): Found[]
       .filter(({ id }) => !inTitles.has(id))
       .map(({ id, ...at }) => ({ ...at, found: `no test names ${id}`, write: `write a test titled '[${id}] …'` })),
     ...titles
-      .filter(({ id }) => !inSpec.has(id))
+      .filter(({ id }, index) => !inSpec.has(id) && titles.findIndex((title) => title.id === id) === index)
       .map(({ id, ...at }) => ({
         ...at,
         found: `${id} is no rule of SPEC.md`,
@@ -55,7 +56,8 @@ function compare(rules: readonly Mention[], titles: readonly Mention[]): Found[]
 
 function rulesOf(text: string): Mention[] {
   return text.split('\n').flatMap((line, index) => {
-    const id = ruleStart.exec(line)?.[1]
+    const [, starred, plain] = ruleStart.exec(line) ?? []
+    const id = starred ?? plain
     return id === undefined ? [] : [{ id, file: 'SPEC.md', line: index + 1 }]
   })
 }
@@ -70,7 +72,7 @@ function mentionsOf(source: Source): Mention[] {
   let hasPlaceholder = false
   everyNode(source, (node) => {
     const title = testCallOf(node)?.arguments[0]
-    if (title === undefined) return
+    if (title === undefined || !(ts.isStringLiteralLike(title) || ts.isTemplateExpression(title))) return
     const text = title.getText(source.ast)
     hasPlaceholder ||= /^`[^`]*\[[^\]`]*\$\{/.test(text) || /\[[^\]]*(%s|\$\w)/.test(text)
     for (const [, inside = ''] of text.matchAll(/\[([^\][]*)\]/g)) add(idsOf(inside), title)
