@@ -2,7 +2,7 @@
 // are refused for a while. A tab is told by the `tab` of its WebSocket URL. It knows nothing of sessions.
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { ProxiedLink, TcpProxy } from 'holdfast/testing'
+import type { ProxiedLink } from 'holdfast/testing'
 
 export interface Breaks {
   /** For each request that a new link brings: one of a tab that is cut off ends here. */
@@ -22,10 +22,10 @@ const bodyBytesMax = 1024
 const durationMs = { min: 100, max: 60_000 }
 const tabPattern = /^[\w-]{1,64}$/
 
-/** `proxy` is asked late: it can only be opened once the server behind it listens. */
-export function createBreaks(proxy: () => TcpProxy): Breaks {
+/** `links`: those open now, asked for whenever one is broken. */
+export function createBreaks(links: () => readonly ProxiedLink[]): Breaks {
   const cutOff = new Map<string, NodeJS.Timeout>()
-  const linksOf = (tab: string) => proxy().links.filter((link) => tabOf(link.requestLine) === tab)
+  const linksOf = (tab: string) => links().filter((link) => tabOf(link.requestLine) === tab)
 
   const carryOut = {
     cut({ tab, ms }: Ask) {
