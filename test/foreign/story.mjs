@@ -1,6 +1,6 @@
 // A session told from outside: created, joined, published in, cut, resumed, taken over, refused and left, by a program
 // that shares no line with the library. `npx vitest run test/foreign` runs it against the real server; by hand:
-//   node test/foreign/story.mjs ws://127.0.0.1:7400 lobby
+//   node test/foreign/story.mjs ws://127.0.0.1:7400/v1/connect lobby
 
 import { deepStrictEqual as same, ok, strictEqual as equal } from 'node:assert'
 import { argv, exit } from 'node:process'
