@@ -15,6 +15,8 @@ export interface RawSocket {
   ended(withinMs?: number): Promise<string>
   /** Resolves when `isThere` is true of everything that came. */
   until(isThere: (text: string) => boolean, withinMs?: number): Promise<string>
+  /** Runs whenever something came. */
+  onData(run: () => void): void
   destroy(): void
 }
 
@@ -60,6 +62,7 @@ export async function openSocket(port: number, host = '127.0.0.1'): Promise<RawS
     send: (bytes) => void (socket.writable && socket.write(bytes)),
     ended: (withinMs = patienceMs) => wait('the end', () => isEnded, withinMs),
     until: (isThere, withinMs = patienceMs) => wait('what was awaited', () => isThere(text), withinMs),
+    onData: (run) => void socket.on('data', run),
     destroy: () => socket.destroy(),
   }
 }
@@ -74,7 +77,7 @@ export interface UpgradeOptions {
 
 /** The bytes of an upgrade request. */
 export function upgradeRequest({
-  path = '/',
+  path = '/v1/connect',
   method = 'GET',
   http = 'HTTP/1.1',
   headers = {},
@@ -162,7 +165,11 @@ export interface RawPeer {
 }
 
 /** A WebSocket that is open and has said nothing yet. */
-export async function openPeer(port: number, options: UpgradeOptions = {}): Promise<RawPeer> {
+export async function openPeer(
+  port: number,
+  options: UpgradeOptions & { readonly answersClose?: boolean } = {},
+): Promise<RawPeer> {
+  const { answersClose = true } = options
   const { raw, status } = await askUpgrade(port, options)
   if (status !== 101) throw new Error(`the upgrade was answered ${status}: ${raw.text().slice(0, 300)}`)
   const frames: ServerFrame[] = []
@@ -175,6 +182,7 @@ export async function openPeer(port: number, options: UpgradeOptions = {}): Prom
     if (frame.opcode === opcodes.close) {
       const payload = Buffer.from(frame.payload)
       closed = { code: payload.length < 2 ? 1005 : payload.readUInt16BE(), reason: payload.toString('utf8', 2) }
+      if (answersClose) raw.send(frameBytes({ opcode: opcodes.close, payload: payload.subarray(0, 2) }))
     }
   }
   const pull = () => {
@@ -184,6 +192,8 @@ export async function openPeer(port: number, options: UpgradeOptions = {}): Prom
     consumed = text.length
     for (const frame of read(fresh)) hear(frame)
   }
+  raw.onData(pull)
+  pull()
   return {
     raw,
     frames,
