@@ -1,0 +1,57 @@
+// What a browser gives a client: its WebSocket, its storage, and when a page sleeps and wakes. Nothing here is touched
+// before it is needed: servers that render pages, and workers, load this file too.
+
+import { subprotocol } from '../protocol/frames.js'
+import type { Platform, WakeSource } from './connect.js'
+import type { Dial } from './link.js'
+import { memoryStorage, webSlots } from './storage.js'
+import { tabClaims } from './tab-claims.js'
+
+export const dialWebSocket: Dial = (url, events) => {
+  const socket = new WebSocket(url, subprotocol)
+  socket.binaryType = 'arraybuffer'
+  socket.onopen = () => events.opened()
+  socket.onmessage = ({ data }) => events.received(typeof data === 'string' ? data : new Uint8Array(data))
+  socket.onclose = ({ code, reason }) => events.closed(code, reason)
+  return {
+    send: (frame) => {
+      if (socket.readyState === WebSocket.OPEN) socket.send(frame as string | Uint8Array<ArrayBuffer>)
+    },
+    close: (code, reason) => socket.close(code, reason),
+    get bufferedBytes() {
+      return socket.bufferedAmount
+    },
+  }
+}
+
+/** The page is online again, is looked at, is shown from the back-forward cache, or is put into it. */
+export const pageWake: WakeSource = (tell) => {
+  if (typeof addEventListener !== 'function') return () => {}
+  const stop = new AbortController()
+  const on = (target: EventTarget, name: string, hear: (event: Event) => void) => {
+    target.addEventListener(name, hear, { signal: stop.signal })
+  }
+  on(globalThis, 'online', () => tell('wake'))
+  on(globalThis, 'focus', () => tell('wake'))
+  on(globalThis, 'pagehide', () => tell('freeze'))
+  on(globalThis, 'pageshow', () => tell('thaw'))
+  if (typeof document === 'object') {
+    on(document, 'visibilitychange', () => {
+      if (document.visibilityState === 'visible') tell('wake')
+    })
+  }
+  return () => stop.abort()
+}
+
+export const browserPlatform: Platform = {
+  dial: dialWebSocket,
+  storage: () =>
+    typeof sessionStorage === 'undefined'
+      ? memoryStorage()
+      : { session: webSlots(() => sessionStorage), profile: webSlots(() => localStorage), kind: 'persistent' },
+  claims: (clock) => (typeof BroadcastChannel === 'undefined' ? null : tabClaims(clock)),
+  wake: [pageWake],
+  report: (error) => {
+    if (typeof reportError === 'function') reportError(error)
+  },
+}

@@ -1,0 +1,35 @@
+// Typed events. A listener that throws is reported and stops nobody: neither the others nor the delivery.
+
+/** Stops listening. Idempotent. */
+export type Off = () => void
+
+export type Report = (error: unknown) => void
+
+export class Emitter<Events extends object> {
+  readonly #report: Report
+  #listeners: readonly (readonly [name: keyof Events, hear: (event: never) => void])[] = []
+
+  constructor(report: Report) {
+    this.#report = report
+  }
+
+  /** A listener added or removed while an event is told does not change who hears that event. */
+  on<Name extends keyof Events>(name: Name, hear: (event: Events[Name]) => void): Off {
+    const listener = [name, hear] as const
+    this.#listeners = [...this.#listeners, listener]
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== listener)
+    }
+  }
+
+  emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
+    for (const [other, hear] of this.#listeners) {
+      if (other !== name) continue
+      try {
+        ;(hear as (event: Events[Name]) => void)(event)
+      } catch (error) {
+        this.#report(error)
+      }
+    }
+  }
+}

@@ -1,0 +1,51 @@
+// Credentials in a file, for programs that should be the same session after a restart.
+
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import type { ClientStorage, Slots } from './storage.js'
+
+/**
+ * Keeps everything in one JSON file that only its owner may read. Each write replaces the file as a whole, so a crash
+ * leaves the old or the new one. One process per file: two would take the session from each other.
+ */
+export function fileStorage(path: string): ClientStorage {
+  let values: Map<string, string> | null = null
+  let last: Promise<unknown> = Promise.resolve()
+
+  const load = async () => {
+    values ??= new Map(Object.entries(await readValues(path)))
+    return values
+  }
+  /** One after the other: each write sees the one before. */
+  const change = (edit: (values: Map<string, string>) => void) => {
+    const done = last.then(async () => {
+      const loaded = await load()
+      edit(loaded)
+      const next = `${path}.${process.pid}.tmp`
+      await mkdir(dirname(path), { recursive: true })
+      await writeFile(next, JSON.stringify(Object.fromEntries(loaded)), { mode: 0o600, flush: true })
+      await rename(next, path)
+    })
+    last = done.catch(() => {})
+    return done
+  }
+  const slots: Slots = {
+    get: async (key) => {
+      await last
+      return (await load()).get(key) ?? null
+    },
+    set: (key, value) => change((kept) => void kept.set(key, value)),
+    remove: (key) => change((kept) => void kept.delete(key)),
+  }
+  return { session: slots, profile: slots, kind: 'persistent' }
+}
+
+async function readValues(path: string): Promise<Record<string, string>> {
+  try {
+    const values: unknown = JSON.parse(await readFile(path, 'utf8'))
+    return typeof values === 'object' && values !== null ? (values as Record<string, string>) : {}
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return {}
+    throw error
+  }
+}

@@ -1,0 +1,36 @@
+// The client for Node: the same names, and credentials in a file. Entry `holdfast` where `node` is a condition.
+
+import { type Connect, createConnect } from './connect.js'
+import { dialWs } from './node-dial.js'
+import { memoryStorage } from './storage.js'
+
+/** A session with the server at `url`. It dials at once and comes back after every drop, until `close` or `leave`. */
+export const connect: Connect = createConnect({
+  dial: dialWs,
+  storage: memoryStorage,
+  claims: () => null,
+  wake: [],
+  report: (error) => process.emitWarning(error instanceof Error ? error : String(error)),
+})
+
+export type { By, Data, Json, LeaseVerdict, Member, SessionVerdict } from '../protocol/frames.js'
+export type { Position } from '../protocol/position.js'
+export type { GapReason, RefusalReason, RemovalReason } from '../protocol/reasons.js'
+export type { Chance, Clock } from '../protocol/time.js'
+export type { Backoff } from './backoff.js'
+export { dialWebSocket, pageWake } from './browser.js'
+export type { Status } from './connection.js'
+export type { Connect, ConnectOptions, WakeSource } from './connect.js'
+export type { Off } from './emitter.js'
+export type { Health, HealthOptions } from './health.js'
+export type { Auth, Claims } from './identity.js'
+export type { Dial, Link, LinkEvents } from './link.js'
+export { dialWs } from './node-dial.js'
+export { fileStorage } from './node-storage.js'
+export type { OutboxLimits, PublishFailure, PublishResult, Waiting } from './outbox.js'
+export type { Publication, PublishOptions } from './publishing.js'
+export type { Room, RoomPresence } from './room.js'
+export type { Entry, Gap, JoinOptions, Place, RoomEvents } from './room-core.js'
+export type { Session, SessionOutbox, WhenLive } from './session.js'
+export type { Log, RoomOutcome, SessionEvents, Stats } from './session-events.js'
+export { type ClientStorage, memoryStorage, type Slots } from './storage.js'

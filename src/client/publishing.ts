@@ -1,0 +1,121 @@
+// Publishes as promises: drafts become items of the outbox, items become frames, answers settle promises. Which frame
+// answers what is the session's.
+
+import { base64url } from '../protocol/base64url.js'
+import { encodeFrame } from '../protocol/codec.js'
+import type { Data, Published } from '../protocol/frames.js'
+import { defaultLimits } from '../protocol/limits.js'
+import type { Position } from '../protocol/position.js'
+import type { Chance, Clock } from '../protocol/time.js'
+import { utf8Length } from '../protocol/utf8.js'
+import {
+  type Draft,
+  Outbox,
+  type OutboxLimits,
+  type Outgoing,
+  type PublishFailure,
+  type PublishResult,
+  type Refusal,
+} from './outbox.js'
+
+export interface PublishOptions {
+  /** Fails it as `expired` when it could not be sent for so long. Default: the outbox's. */
+  readonly ttlMs?: number
+  /** A later publish with the same key supersedes this one in the log. */
+  readonly key?: string
+  /** Comes back on the entry. 1 to 64 visible ASCII characters; random by default. */
+  readonly mark?: string
+}
+
+/** Settles when the publish is kept, or cannot be; never rejects. */
+export type Publication = Promise<PublishResult> & { readonly mark: string }
+
+/** What an envelope needs at most, beside room, key and data. */
+const envelopeBytes = 400
+
+export class Publishing {
+  readonly outbox: Outbox
+  readonly #chance: Chance
+  readonly #clock: Clock
+  readonly #ttlMs: number | null
+  readonly #settles = new Map<string, { readonly room: string; settle(result: PublishResult): void }>()
+  payloadBytesMax = defaultLimits.payloadBytesMax
+
+  constructor(limits: OutboxLimits, chance: Chance, clock: Clock, kept: (room: string, position: Position) => void) {
+    this.#chance = chance
+    this.#clock = clock
+    this.#ttlMs = limits.ttlMs
+    this.outbox = new Outbox(this.#random(16), limits, (mark, result) => {
+      const waiting = this.#settles.get(mark)
+      this.#settles.delete(mark)
+      if (waiting !== undefined && result.kind === 'kept' && result.position !== null) {
+        kept(waiting.room, result.position)
+      }
+      waiting?.settle(result)
+    })
+  }
+
+  publish(room: string, data: Data, options: PublishOptions = {}): Publication {
+    const mark = options.mark ?? this.#random(12)
+    const settled = new Promise<PublishResult>((settle) => {
+      const { key, ttlMs = this.#ttlMs } = options
+      const problem = this.#add({ room, mark, key, ttlMs }, data, settle)
+      if (problem !== null) settle({ kind: 'failed', ...problem })
+    })
+    return Object.assign(settled, { mark })
+  }
+
+  /** For a room that cannot be published to. */
+  refuse(reason: PublishFailure, message: string): Publication {
+    return Object.assign(Promise.resolve<PublishResult>({ kind: 'failed', reason, message }), { mark: '' })
+  }
+
+  answered(seq: number, { position, duplicate }: Published): void {
+    this.outbox.kept(seq, position, duplicate)
+  }
+
+  refused(seq: number, refusal: Refusal): void {
+    this.outbox.refused(seq, refusal, this.#clock.nowMs())
+  }
+
+  #add(
+    draft: Omit<Draft, 'data' | 'bytes'>,
+    data: Data,
+    settle: (result: PublishResult) => void,
+  ): { reason: PublishFailure; message: string } | null {
+    const { room, mark, key } = draft
+    // A copy: what the application changes afterwards is not what it published.
+    const copy = data instanceof Uint8Array ? data.slice() : jsonOf(data)
+    if (copy === null) return { reason: 'bad-message', message: 'data must be JSON or a Uint8Array' }
+    if (this.#settles.has(mark))
+      return { reason: 'bad-message', message: 'a publish with this mark is not settled yet' }
+    const bytes = typeof copy === 'string' ? utf8Length(copy) : copy.length
+    const names = utf8Length(JSON.stringify([room, mark, key]))
+    if (bytes + names + envelopeBytes > this.payloadBytesMax) {
+      return { reason: 'too-large', message: `a frame has at most ${this.payloadBytesMax} bytes, the data ${bytes}` }
+    }
+    this.#settles.set(mark, { room, settle })
+    if (this.outbox.add({ ...draft, data: copy, bytes }, this.#clock.nowMs())) return null
+    this.#settles.delete(mark)
+    return { reason: 'outbox-full', message: 'too much is waiting to be sent' }
+  }
+
+  #random(bytes: number): string {
+    return base64url(this.#chance.bytes(bytes))
+  }
+}
+
+/** The frame as it goes on the wire. JSON data is not parsed again. */
+export function publishFrame({ header, data }: Outgoing, id: number, session: string): string | Uint8Array {
+  const envelope = { type: 'publish', id, session, ...header } as const
+  if (typeof data !== 'string') return encodeFrame({ ...envelope, data })
+  return `${JSON.stringify(envelope).slice(0, -1)},"data":${data}}`
+}
+
+function jsonOf(data: Data): string | null {
+  try {
+    return JSON.stringify(data) ?? null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,389 @@
+// One room as this client reads it: where it stands, what is handed to the application, when to ask again from its own
+// position. It knows nothing of the connection beyond what its host offers, and nothing of publishes.
+//
+// Two positions: `received` is checked on every entry; `handed` moves when the application has been given it. They
+// differ only while a snapshot is read.
+
+import type {
+  By,
+  ClientFrame,
+  Data,
+  Denied,
+  EntryFrame,
+  GapFrame,
+  Joined,
+  Json,
+  Member,
+  Missing,
+  Presence,
+  PresenceChanged,
+  RoomAsk,
+  Signalled,
+  Void,
+} from '../protocol/frames.js'
+import type { Position } from '../protocol/position.js'
+import type { GapReason, RefusalReason, RemovalReason } from '../protocol/reasons.js'
+import { Emitter, type Report } from './emitter.js'
+import { Board } from './presence.js'
+
+export interface Entry {
+  readonly room: string
+  readonly position: Position
+  /** For display only: the server's wall clock, ms since 1970. */
+  readonly atMs: number
+  /** Null: the server itself. */
+  readonly by: By | null
+  /** The publish's mark: its sender knows its own entry by it. */
+  readonly mark: string | null
+  readonly key: string | null
+  readonly data: Data
+}
+
+/** Entries `from … to` cannot be had (`to < from`: nobody knows how many); the next one has offset `next.offset + 1`. */
+export interface Gap {
+  readonly room: string
+  readonly reason: GapReason
+  readonly from: number
+  readonly to: number
+  readonly next: Position
+}
+
+export interface RoomEvents {
+  /** In order, each at most once. */
+  entry: Entry
+  /** Stands between two entries that do not follow each other. */
+  gap: Gap
+  /** Everything up to the head was delivered. */
+  live: { readonly position: Position }
+  presence: { readonly members: readonly Member[] }
+  signal: { readonly by: By | null; readonly data: Data }
+  /** The session is no longer in the room; `join` asks again. */
+  removed: { readonly reason: RemovalReason }
+  /** `retry`: it is asked again by itself. */
+  denied: { readonly reason: RefusalReason; readonly message: string; readonly retry: boolean }
+}
+
+export interface JoinOptions {
+  /** How many earlier entries to start with. Default 0. */
+  readonly last?: number
+  /** Go on after this position, kept by the application. */
+  readonly since?: Position
+  /** True: be told who is there. Default false. */
+  readonly presence?: boolean
+  /**
+   * Called with each gap: read a snapshot. Entries wait until it settles, then follow. When more than 1000 have come
+   * meanwhile, they are dropped and read again from the log.
+   */
+  readonly snapshot?: (gap: Gap) => Promise<void>
+}
+
+export interface RoomHost {
+  /** The room wants to be joined (again), from its own position. */
+  wantsJoin(room: RoomCore): void
+  send(frame: ClientFrame): void
+  /** The server cannot be trusted to deliver on this link. */
+  breach(message: string): void
+  duplicate(): void
+  hole(): void
+}
+
+/** `down`: no join is under way. `asked`: everything until the answer belongs to an older reader. */
+export type Place = 'down' | 'asked' | 'joined' | 'denied' | 'removed'
+
+type Handover = EntryFrame | Void | Gap | 'live'
+
+/** Entries and gaps that wait for a snapshot. */
+const heldMax = 1_000
+/** Tags remembered, to know an entry again that came before. */
+const recentMax = 256
+/** Asking again so often without one entry in between means that it does not help. */
+const rejoinsMax = 3
+
+export class RoomCore {
+  readonly name: string
+  readonly events: Emitter<RoomEvents>
+  readonly board = new Board()
+  readonly #host: RoomHost
+  readonly #report: Report
+  readonly #options: JoinOptions
+  wantsPresence: boolean
+  place: Place = 'down'
+  isLive = false
+  /** Not asked for before: the server said so. */
+  notBeforeMs = Number.NEGATIVE_INFINITY
+  #askId: number | null = null
+  #tracked: Json | undefined
+  #received: Position | null
+  #handed: Position | null
+  /** The highest position an acknowledgement told, while it is ahead of what was received. */
+  #acknowledged: Position | null = null
+  readonly #recent = new Map<number, string>()
+  #held: Handover[] | null = null
+  #hasOverflown = false
+  #rejoins = 0
+
+  constructor(name: string, options: JoinOptions, host: RoomHost, report: Report) {
+    this.name = name
+    this.events = new Emitter(report)
+    this.#host = host
+    this.#report = report
+    this.#options = options
+    this.wantsPresence = options.presence ?? false
+    this.#received = options.since ?? null
+    this.#handed = this.#received
+  }
+
+  /** The last position handed to the application; null before the first verdict. */
+  get position(): Position | null {
+    return this.#handed
+  }
+
+  /** Where the next entry is expected; ahead of `position` while a snapshot is read. */
+  get received(): Position | null {
+    return this.#received
+  }
+
+  /** True when what is sent to the room is handled behind its verdict, or in the room. */
+  get isOpen(): boolean {
+    return this.place === 'asked' || this.place === 'joined'
+  }
+
+  /** True: a join may be sent now. */
+  isWanting(nowMs: number): boolean {
+    return this.place === 'down' && !this.#hasOverflown && this.notBeforeMs <= nowMs
+  }
+
+  /** What to ask for. From here on its answer, and nothing before it, is heard. `id` is null in a hello. */
+  ask(id: number | null): RoomAsk {
+    this.place = 'asked'
+    this.#askId = id
+    this.isLive = false
+    const { last } = this.#options
+    return {
+      room: this.name,
+      ...(this.#received === null ? {} : { since: this.#received }),
+      ...(last === undefined ? {} : { last }),
+      ...(this.wantsPresence ? { presence: true } : {}),
+    }
+  }
+
+  lost(): void {
+    if (this.isOpen) this.place = 'down'
+    this.notBeforeMs = Number.NEGATIVE_INFINITY
+    this.isLive = false
+    this.#rejoins = 0
+  }
+
+  /** A room that was denied or removed is wanted again. */
+  reopen(): void {
+    if (this.place === 'denied' || this.place === 'removed') this.place = 'down'
+  }
+
+  /** Shows this to the members, now and after each resume; undefined: nothing any more. */
+  track(data: Json | undefined): void {
+    this.#tracked = data
+    if (this.place === 'joined') this.#host.send({ type: 'track', room: this.name, data: data ?? null })
+  }
+
+  /** True when it answers what was asked last. */
+  joined(frame: Joined): boolean {
+    if (!this.#answers(frame.id)) return false
+    this.place = 'joined'
+    const { verdict, position } = frame
+    const at = this.#received
+    if (verdict.kind === 'gap') this.#gap(verdict, position)
+    else if (at === null) this.#received = this.#handed = position
+    else if (position.offset > at.offset) {
+      this.#gap({ reason: 'trimmed', from: at.offset + 1, to: position.offset, next: position }, position)
+    } else {
+      if (position.offset === at.offset) this.#received = position
+      this.#checkAcknowledged(verdict.to)
+    }
+    if (this.#tracked !== undefined) this.#host.send({ type: 'track', room: this.name, data: this.#tracked })
+    return true
+  }
+
+  /** True when it answers what was asked last. */
+  denied(frame: Denied, nowMs: number): boolean {
+    if (!this.#answers(frame.id)) return false
+    this.place = frame.retry ? 'down' : 'denied'
+    this.notBeforeMs = nowMs + Math.min(frame.afterMs ?? 1_000, 60_000)
+    this.events.emit('denied', { reason: frame.reason, message: frame.message, retry: frame.retry })
+    return true
+  }
+
+  removed(reason: RemovalReason): void {
+    this.place = 'removed'
+    this.isLive = false
+    this.#tracked = undefined
+    this.#received = this.#handed = this.#acknowledged = null
+    this.events.emit('removed', { reason })
+  }
+
+  entry(frame: EntryFrame | Void): void {
+    const at = this.#received
+    if (this.place !== 'joined' || at === null) return
+    const { epoch, offset, tag } = frame
+    const known = this.#recent.get(offset)
+    if (offset <= at.offset) {
+      this.#host.duplicate()
+      // The same number, another entry: our history did not survive.
+      if (known !== undefined && known !== tag) this.#rejoin()
+      return
+    }
+    if (offset > at.offset + 1) {
+      this.#hole()
+      return
+    }
+    const acknowledged = this.#acknowledged
+    if (acknowledged?.offset === offset) {
+      this.#acknowledged = null
+      // What was acknowledged here is gone, something else took its place.
+      if (acknowledged.tag !== tag) this.#gap({ reason: 'forked', from: offset, to: offset, next: at }, at)
+    }
+    this.#received = { epoch, offset, tag }
+    this.#rejoins = 0
+    if (known === tag) {
+      // After a gap that led back: the application has it already.
+      this.#host.duplicate()
+      if (this.#held === null) this.#handed = this.#received
+      return
+    }
+    this.#remember(offset, tag)
+    this.#deliver(frame)
+  }
+
+  gap(frame: GapFrame): void {
+    if (this.place === 'joined') this.#gap(frame, frame.next)
+  }
+
+  live(): void {
+    if (this.place !== 'joined' || this.#received === null) return
+    this.isLive = true
+    this.#rejoins = 0
+    this.#deliver('live')
+  }
+
+  /** One of our own publishes was kept there: delivery must come to it. */
+  acknowledged(position: Position): void {
+    if (position.offset > Math.max(this.#received?.offset ?? 0, this.#acknowledged?.offset ?? 0)) {
+      this.#acknowledged = position
+    }
+  }
+
+  /** The server says how far it has sent. Frames come in order: less than that came, so something is missing. */
+  sentTo(offset: number): void {
+    if (this.place === 'joined' && this.#received !== null && this.#received.offset < offset) this.#hole()
+  }
+
+  presence(frame: Presence): void {
+    if (this.place !== 'joined') return
+    this.board.reset(frame)
+    this.events.emit('presence', { members: this.board.members })
+  }
+
+  presenceChanged(frame: PresenceChanged): void {
+    if (this.place !== 'joined') return
+    const change = this.board.change(frame)
+    if (change === 'hole') this.#rejoin()
+    if (change === 'changed') this.events.emit('presence', { members: this.board.members })
+  }
+
+  signalled(frame: Signalled): void {
+    if (this.place === 'joined') this.events.emit('signal', { by: frame.by, data: frame.data })
+  }
+
+  #answers(id: number | undefined): boolean {
+    return this.place === 'asked' && (id ?? null) === this.#askId
+  }
+
+  #hole(): void {
+    this.#host.hole()
+    this.#rejoin()
+  }
+
+  #rejoin(): void {
+    this.#rejoins += 1
+    if (this.#rejoins > rejoinsMax) {
+      this.#host.breach(`delivery of ${this.name} does not go on`)
+      return
+    }
+    this.place = 'down'
+    this.isLive = false
+    this.#host.wantsJoin(this)
+  }
+
+  #checkAcknowledged(headOffset: number): void {
+    const acknowledged = this.#acknowledged
+    const at = this.#received
+    if (acknowledged === null || at === null || headOffset >= acknowledged.offset) return
+    // It was kept, and now the log ends before it.
+    this.#acknowledged = null
+    this.#gap({ reason: 'ahead-of-log', from: headOffset + 1, to: acknowledged.offset, next: at }, at)
+  }
+
+  #gap({ reason, from, to, next }: Omit<Missing, 'kind'>, position: Position): void {
+    this.#acknowledged = null
+    this.#received = position
+    this.#deliver({ room: this.name, reason, from, to, next })
+  }
+
+  #remember(offset: number, tag: string): void {
+    this.#recent.set(offset, tag)
+    if (this.#recent.size <= Math.min(Math.max(recentMax, this.#options.last ?? 0), 10_000)) return
+    for (const oldest of this.#recent.keys()) {
+      this.#recent.delete(oldest)
+      return
+    }
+  }
+
+  #deliver(what: Handover): void {
+    if (this.#held === null) this.#hand(what)
+    else if (this.#held.length < heldMax) this.#held.push(what)
+    else this.#overflow()
+  }
+
+  #overflow(): void {
+    // They are read again from the log, from where the application is.
+    this.#held = []
+    this.#hasOverflown = true
+    this.#received = this.#handed
+    this.#recent.clear()
+    this.place = 'down'
+  }
+
+  /** The position moves first: a listener that throws has been given the entry. */
+  #hand(what: Handover): void {
+    if (what === 'live') {
+      if (this.#received !== null) this.events.emit('live', { position: this.#received })
+      return
+    }
+    if ('next' in what) {
+      this.#handed = what.next
+      this.events.emit('gap', what)
+      this.#readSnapshot(what)
+      return
+    }
+    const { room, epoch, offset, tag } = what
+    const position = { epoch, offset, tag }
+    this.#handed = position
+    if (what.type === 'void') return
+    const { atMs, by, mark = null, key = null, data } = what
+    this.events.emit('entry', { room, position, atMs, by, mark, key, data })
+  }
+
+  #readSnapshot(gap: Gap): void {
+    const { snapshot } = this.#options
+    if (snapshot === undefined) return
+    this.#held = []
+    const resume = () => {
+      const held = this.#held ?? []
+      this.#held = null
+      for (const what of held) this.#deliver(what)
+      if (this.#held !== null || !this.#hasOverflown) return
+      this.#hasOverflown = false
+      this.#host.wantsJoin(this)
+    }
+    Promise.resolve(gap).then(snapshot).catch(this.#report).then(resume)
+  }
+}

@@ -1,0 +1,82 @@
+// What the application holds of a room.
+
+import type { Data, Json, Member } from '../protocol/frames.js'
+import type { Position } from '../protocol/position.js'
+import type { Off } from './emitter.js'
+import { Hold, Holds } from './hold.js'
+import type { Publication, PublishOptions } from './publishing.js'
+import type { Place, RoomCore, RoomEvents } from './room-core.js'
+import type { SessionCore } from './session-core.js'
+
+/** Who is in a room, and what this session shows of itself there. */
+export interface RoomPresence {
+  /** Who is there, as last told; empty unless joined with `presence: true`. */
+  state(): readonly Member[]
+  /** Shows `data` of this session to the members; the last value wins, and is shown again after a resume. */
+  track(data: Json): void
+  untrack(): void
+}
+
+const holdsOf = new WeakMap<RoomCore, Holds>()
+
+export class Room {
+  readonly name: string
+  readonly presence: RoomPresence
+  readonly #session: SessionCore
+  readonly #core: RoomCore
+  readonly #hold: Hold<RoomEvents>
+
+  /** Made by `session.join`. */
+  constructor(session: SessionCore, core: RoomCore, soon: (run: () => void) => void) {
+    const holds = holdsOf.get(core) ?? new Holds(soon, () => session.leaveRoom(core))
+    holdsOf.set(core, holds)
+    holds.take()
+    this.name = core.name
+    this.#session = session
+    this.#core = core
+    this.#hold = new Hold(core.events, () => holds.release())
+    this.presence = {
+      state: () => core.board.members,
+      track: (data) => core.track(data),
+      untrack: () => core.track(undefined),
+    }
+  }
+
+  /** Where this session stands in the room; `joined` with `isLive` is up to date. */
+  get place(): Place {
+    return this.#core.place
+  }
+
+  /** True while everything the server has is delivered as it comes. */
+  get isLive(): boolean {
+    return this.#core.isLive
+  }
+
+  /** The last position handed over; keep it to go on from there with `since` after a reload. Null: none yet. */
+  get position(): Position | null {
+    return this.#core.position
+  }
+
+  /** After `leave` nothing more is heard here. */
+  on<Name extends keyof RoomEvents>(name: Name, hear: (event: RoomEvents[Name]) => void): Off {
+    return this.#hold.on(name, hear)
+  }
+
+  /** Settles when it is kept at the room's durability, or with why not. Waits through drops; never rejects. */
+  publish(data: Data, options: PublishOptions = {}): Publication {
+    return this.#session.publish(this.#hold.isOver ? null : this.#core, this.name, data, options)
+  }
+
+  /** To whoever is there now; never kept. False: dropped, because this session is not live there or is slow. */
+  signal(data: Data): boolean {
+    return !this.#hold.isOver && this.#session.signal(this.#core, data)
+  }
+
+  /**
+   * Ends this hold of the room; the last one leaves it, after its publishes are settled. Idempotent. Joined again in
+   * the same turn, it was never left.
+   */
+  leave(): void {
+    this.#hold.end()
+  }
+}

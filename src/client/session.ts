@@ -1,0 +1,127 @@
+// What the application holds of a session.
+
+import type { Status } from './connection.js'
+import type { Off } from './emitter.js'
+import type { Health } from './health.js'
+import { Hold, type Holds } from './hold.js'
+import type { Waiting } from './outbox.js'
+import { Room } from './room.js'
+import type { JoinOptions } from './room-core.js'
+import type { SessionCore } from './session-core.js'
+import type { SessionEvents, Stats } from './session-events.js'
+import type { ClientStorage } from './storage.js'
+
+/** `stopped`: nothing is dialled until somebody acts; `reason` says why. */
+export type WhenLive = { readonly kind: 'live' } | { readonly kind: 'stopped'; readonly reason: string }
+
+export interface SessionOutbox {
+  /** Publishes that are not settled, in their order. */
+  list(): readonly Waiting[]
+  /** Fails the publish as `cancelled`. False: it is settled, or bytes of it may have been sent. */
+  cancel(mark: string): boolean
+}
+
+export interface SessionParts {
+  readonly core: SessionCore
+  readonly holds: Holds
+  readonly storage: () => ClientStorage['kind']
+  readonly soon: (run: () => void) => void
+}
+
+export class Session {
+  readonly outbox: SessionOutbox
+  readonly #parts: SessionParts
+  readonly #core: SessionCore
+  readonly #hold: Hold<SessionEvents>
+
+  /** Made by `connect`. */
+  constructor(parts: SessionParts) {
+    const { core, holds } = parts
+    const { outbox } = core.publishing
+    holds.take()
+    this.#parts = parts
+    this.#core = core
+    this.#hold = new Hold(core.events, () => holds.release())
+    this.outbox = { list: () => outbox.list(), cancel: (mark) => outbox.cancel(mark) }
+  }
+
+  /** Public: others see it. Null before the first welcome. */
+  get id(): string | null {
+    return this.#core.identity.session
+  }
+
+  /** Null before the first welcome. */
+  get user(): string | null {
+    return this.#core.identity.user
+  }
+
+  get status(): Status {
+    return this.#core.connection.status
+  }
+
+  /** For people: `ok` through drops of less than a second. */
+  get health(): Health {
+    return this.#core.health.health
+  }
+
+  /** `memory`: after a reload, or a new process, this will be another session. */
+  get storage(): ClientStorage['kind'] {
+    return this.#parts.storage()
+  }
+
+  get stats(): Readonly<Stats> {
+    return this.#core.stats
+  }
+
+  /** After `close` nothing more is heard here. */
+  on<Name extends keyof SessionEvents>(name: Name, hear: (event: SessionEvents[Name]) => void): Off {
+    return this.#hold.on(name, hear)
+  }
+
+  /** Resolves when everything asked for is delivered, or dialling has stopped. While it is retried, it waits. */
+  whenLive(): Promise<WhenLive> {
+    return new Promise((resolve) => {
+      const offs: Off[] = []
+      const look = () => {
+        const { state, reason } = this.status
+        const isStopped = state === 'suspended' || state === 'closed'
+        if (!this.#core.isLive && !isStopped) return false
+        for (const off of offs) off()
+        resolve(isStopped ? { kind: 'stopped', reason: reason ?? state } : { kind: 'live' })
+        return true
+      }
+      if (!look()) offs.push(this.#core.events.on('live', look), this.#core.events.on('status', look))
+    })
+  }
+
+  /**
+   * The room by this name; joined when the session is live. Joining again gives another hold of the same room: the
+   * first one's options count, and each holds it until it calls `leave`.
+   */
+  join(name: string, options: JoinOptions = {}): Room {
+    return new Room(this.#core, this.#core.join(name, options), this.#parts.soon)
+  }
+
+  /** Goes down and stays down, whatever wakes up; the server holds the session. `retryNow` comes back. */
+  disconnect(): void {
+    this.#core.connection.dispatch({ type: 'disconnect' })
+  }
+
+  /** Dials now, also after anything that stopped it. While connected: checks that the connection lives. */
+  retryNow(): void {
+    this.#core.connection.dispatch({ type: 'retry-now' })
+  }
+
+  /**
+   * Ends the session for good: seats and names are freed at once, nothing can be resumed. `not-told`: the server could
+   * not be reached, and ends it when its hold runs out.
+   */
+  async leave(): Promise<{ readonly kind: 'left' | 'not-told' }> {
+    return { kind: (await this.#core.leave()) ? 'left' : 'not-told' }
+  }
+
+  /** Ends this hold; the last one closes the connection. The server holds the session. Idempotent. */
+  close(): void {
+    this.#hold.end()
+  }
+}

@@ -1,0 +1,55 @@
+// Which page has a session. "Duplicate tab" copies the tab's storage, secrets included: without this the two pages
+// would take the session from each other for ever. Only the answer of a living page makes this one the copy; a page
+// that is frozen, or crashed with the lock in its hands, answers nothing.
+
+import type { Clock } from '../protocol/time.js'
+import type { Claims } from './identity.js'
+
+/** How long the page before us may take to let its lock go. */
+const lockMs = 1_000
+/** Where there are no locks (plain http): how long a living page may take to answer. */
+const answerMs = 250
+
+export function tabClaims(clock: Clock): Claims {
+  let release = () => {}
+  return {
+    async claim(session, instance) {
+      release()
+      const name = `holdfast:${session}`
+      const channel = new BroadcastChannel(name)
+      const stop = new AbortController()
+      let isHolder = false
+      let free = () => {}
+      release = () => {
+        isHolder = false
+        channel.close()
+        stop.abort()
+        free()
+      }
+      const isCopied = new Promise<'copy'>((resolve) => {
+        channel.onmessage = ({ data }) => {
+          if (data?.ask !== undefined && data.ask !== instance && isHolder) channel.postMessage({ held: data.ask })
+          if (data?.held === instance && !isHolder) resolve('copy')
+        }
+      })
+      channel.postMessage({ ask: instance })
+      const isFree = new Promise<'mine'>((resolve) => {
+        const locks = globalThis.navigator?.locks
+        clock.after(locks === undefined ? answerMs : lockMs, () => resolve('mine'))
+        // Held until released; asked for on, even when this page goes ahead without it.
+        const hold = () => {
+          resolve('mine')
+          return new Promise<void>((done) => {
+            free = done
+          })
+        }
+        locks?.request(name, { signal: stop.signal }, hold).catch(() => {})
+      })
+      const answer = await Promise.race([isCopied, isFree])
+      if (answer === 'copy') release()
+      isHolder = answer === 'mine'
+      return answer
+    },
+    release: () => release(),
+  }
+}
