@@ -24,7 +24,7 @@ export default defineConfig({
         resolve: { alias },
         test: {
           name: 'unit',
-          include: ['src/**/*.test.ts', 'tools/**/*.test.ts', 'sim/**/*.test.ts'],
+          include: ['src/**/*.test.ts', 'examples/**/*.test.ts', 'tools/**/*.test.ts', 'sim/**/*.test.ts'],
           pool: 'forks',
           execArgv,
           testTimeout: 5_000,
