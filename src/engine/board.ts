@@ -64,9 +64,11 @@ export class BoardMirror {
   }
 
   hear(change: BoardChange): void {
-    if (change.board !== this.#board || this.#version === null || change.version <= this.#version) return
-    if (change.version > this.#version + 1) {
-      this.refresh()
+    if (change.board !== this.#board || change.version <= (this.#version ?? -1)) return
+    if (this.#version === null || change.version > this.#version + 1) {
+      // The read that is under way may be older than this.
+      this.#noted = Math.max(this.#noted, change.version)
+      if (this.#version !== null) this.refresh()
       return
     }
     const keys: string[] = []
@@ -142,13 +144,14 @@ export class BoardMirror {
       this.#life += 1
       this.#noted = board.version
     }
-    if (board.version === this.#version) return
+    if (board.version === this.#version) return this.note(this.#noted)
     const items = new Map(board.items.map((item) => [item.key, item]))
     const keys = [...this.#items.keys()].filter((key) => !items.has(key))
     for (const item of items.values()) if (isDifferent(this.#items.get(item.key), item)) keys.push(item.key)
     const from = this.#version
     this.#items = items
     this.#moved(board.version < before ? null : from, board.version, keys)
+    this.note(this.#noted)
   }
 
   #put(item: BoardItem): boolean {

@@ -133,5 +133,5 @@ export class Control implements FollowerHost {
 }
 
 function isIn(session: Session, room: string): boolean {
-  return session.rooms.has(room) || session.memberships.has(room) || session.joins.has(room)
+  return session.rooms.has(room) || session.joins.has(room)
 }

@@ -58,6 +58,7 @@ class HoldfastEngine implements Engine {
     this.#sessions = new Sessions(core, {
       tell: (event) => this.#tell(event),
       resumed: (session) => this.#leaveUnasked(session),
+      over: (session) => this.#joins.over(session),
     })
     this.#control = new Control(core, this.#sessions, this.#joins)
     this.#events = new StoreEvents(core)
@@ -124,7 +125,7 @@ class HoldfastEngine implements Engine {
 
   track(session: LiveSession, room: string, data: Json): void {
     const own = ownSession(session)
-    if (!own.isServed || !own.rooms.has(room)) return
+    if (!own.isServed || !own.outlet.readers.has(room)) return
     this.#rooms.find(room)?.presence?.track(own.id, own.user, own.generation, data)
   }
 
@@ -201,13 +202,10 @@ class HoldfastEngine implements Engine {
   /** Rooms of before the drop that its client no longer asks for: it is not there any more. */
   #leaveUnasked(session: Session): void {
     const { heartbeatMs, sessionHoldMs } = this.#core.settings
-    const graces = [...session.memberships.values()].map(({ graceMs }) => Math.min(graceMs, sessionHoldMs))
+    const graces = [...session.rooms].map((room) => Math.min(session.membership(room)?.graceMs ?? 0, sessionHoldMs))
     this.#core.after(Math.max(heartbeatMs, ...graces), () => {
       if (!session.isServed) return
-      for (const room of session.memberships.keys()) {
-        if (session.rooms.has(room) || session.joins.has(room)) continue
-        this.#joins.leave(session, room).catch(() => {})
-      }
+      for (const room of session.unasked()) this.#joins.leave(session, room).catch(() => {})
     })
   }
 }

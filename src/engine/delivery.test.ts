@@ -1,7 +1,7 @@
 // Delivery is replay: what a room's readers get, live, behind and after a drop.
 
 import { expect, test } from 'vitest'
-import { Client, createNode, startNode, within } from '../../test/support/engine-rig.js'
+import { Client, startNode, within } from '../../test/support/engine-rig.js'
 import { memoryStore } from '../store/memory.js'
 import { createVirtualClock } from '../testing/virtual-clock.js'
 
@@ -19,7 +19,8 @@ async function oneRoom() {
 
 test('[DLV-1] a publish reaches every reader once, in order, and joined and live come first', async () => {
   const { clock, ann, bob } = await oneRoom()
-  for (const data of ['a', 'b', 'c']) expect(await within(clock, ann.publish('r', data))).toMatchObject({ kind: 'appended' })
+  for (const data of ['a', 'b', 'c'])
+    expect(await within(clock, ann.publish('r', data))).toMatchObject({ kind: 'appended' })
   await clock.settle()
   expect(ann.data('r')).toEqual(['a', 'b', 'c'])
   expect(bob.data('r')).toEqual(['a', 'b', 'c'])

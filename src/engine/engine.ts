@@ -104,7 +104,7 @@ export interface LiveSession {
   readonly generation: number
   readonly instance: string
   readonly outlet: Outlet
-  /** Names of the rooms it is in. */
+  /** The rooms it is in, also those of before a drop that were not asked for again yet. */
   readonly rooms: ReadonlySet<string>
 }
 

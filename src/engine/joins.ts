@@ -40,10 +40,11 @@ export class Joins {
     const options = this.#core.roomOptions(ask.room)
     if (options === null) throw new Error(`there is no room ${ask.room}: ask roomOptions first`)
     if (!session.isServed) return { kind: 'closed' }
-    if (session.roomCountWith(ask.room) > this.#core.settings.roomsPerSessionMax) return { kind: 'limit' }
     const ticket: JoinTicket = { room: ask.room }
     session.joins.set(ask.room, ticket)
     try {
+      if (!(await this.#hasPlace(session, ask.room))) return { kind: 'limit' }
+      if (!isCurrent(session, ticket)) return { kind: 'closed' }
       return await this.#enter({ session, ask, permit, options, ticket, answer })
     } finally {
       forget(session, ticket)
@@ -63,6 +64,11 @@ export class Joins {
     await this.leave(session, name)
   }
 
+  /** The session is served here no more: nothing is written for it that a later end could miss. */
+  over(session: Session): void {
+    for (const room of session.rooms) this.#rooms.find(room)?.presence?.forget(session.id, session.generation)
+  }
+
   /** The store has taken it out already. */
   async removed(session: Session, name: string, reason: RemovalReason): Promise<void> {
     session.outlet.send({ type: 'removed', room: name, reason })
@@ -70,10 +76,17 @@ export class Joins {
     await this.#hide(session, name)
   }
 
+  /** Rooms of before a drop that nobody asked for again give way to new ones. */
+  async #hasPlace(session: Session, name: string): Promise<boolean> {
+    if (session.roomCountWith(name) <= this.#core.settings.roomsPerSessionMax) return true
+    const [unasked] = session.unasked().filter((room) => room !== name)
+    if (unasked === undefined) return false
+    await this.leave(session, unasked)
+    return true
+  }
+
   #leaveHere(session: Session, name: string): void {
-    session.joins.delete(name)
-    session.memberships.delete(name)
-    session.rooms.delete(name)
+    session.left(name)
     this.#closeReader(session, name)
     session.outlet.unwatch(name)
   }
@@ -93,7 +106,7 @@ export class Joins {
     const membership = await this.#membership(entering)
     if (membership === null) return { kind: 'not-owner' }
     if (!isCurrent(session, ticket)) return { kind: 'closed' }
-    session.memberships.set(ask.room, membership)
+    session.entered(ask.room, membership)
     // Only now: a join that is refused makes no room.
     const room = this.#rooms.pin(ask.room)
     try {
@@ -109,7 +122,7 @@ export class Joins {
   /** Null: another connection owns the session. */
   async #membership({ session, ask, permit, options }: Entering): Promise<Membership | null> {
     const graceMs = options.presence?.graceMs ?? noGraceMs
-    const known = session.memberships.get(ask.room)
+    const known = session.membership(ask.room)
     if (known?.graceMs === graceMs) return narrowed(known, permit)
     const readableFrom = await this.#readableFrom(ask.room, permit, options)
     const entered = await this.#core.ask((store) => store.enter(session.owner, ask.room, { readableFrom, graceMs }))
@@ -138,7 +151,6 @@ export class Joins {
       })
       // Answering may have closed the connection.
       if (!session.isServed) return reader.close()
-      session.rooms.add(ask.room)
       session.outlet.readers.set(ask.room, reader)
       room.added(reader)
       if (options.presence !== null) room.presence?.show(session.id, session.user, session.generation)

@@ -85,6 +85,12 @@ export class Presence {
     this.#wish(session, { kind: 'live', user, generation, data })
   }
 
+  /** What it still wished to be shown as no longer matters. A removal stays wished for. */
+  forget(session: string, generation: number): void {
+    const wish = this.#wishes.get(session)
+    if (wish?.kind === 'live' && wish.generation <= generation) this.#wishes.delete(session)
+  }
+
   /** Resolves when it is no longer shown. Rejects when the store is not there; it is then removed some time later. */
   hide(session: string, generation: number): Promise<void> {
     return new Promise((stored, failed) => {

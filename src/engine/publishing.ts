@@ -44,7 +44,9 @@ export class Publishing {
   }
 
   bySession(session: Session, room: string, ask: PublishAsk): Promise<Appended> {
-    const { id, user, owner } = session
+    const { id, user, owner, generation } = session
+    // Another connection owns it, or it is over: the store would say so as soon as the newer one has touched the room.
+    if (session.isOver) return Promise.resolve({ kind: 'fenced', generation })
     return this.#append(room, { ...ask, by: { session: id, user }, fence: owner })
   }
 

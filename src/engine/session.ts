@@ -24,9 +24,9 @@ export class Session implements LiveSession {
   readonly generation: number
   readonly instance: string
   readonly outlet: ConnectionOutlet
-  readonly rooms = new Set<string>()
-  /** What the store remembers, also of rooms that were not asked for again. */
-  readonly memberships: Map<string, Membership>
+  readonly rooms: ReadonlySet<string>
+  readonly #rooms: Set<string>
+  readonly #memberships: Map<string, Membership>
   readonly joins = new Map<string, JoinTicket>()
   readonly attachedMs: number
   /** Another connection owns it, or it is over: this one has nothing to hold or to tell. */
@@ -39,7 +39,9 @@ export class Session implements LiveSession {
     this.generation = row.generation
     this.instance = row.instance
     this.outlet = outlet
-    this.memberships = new Map(Object.entries(row.rooms))
+    this.#memberships = new Map(Object.entries(row.rooms))
+    this.#rooms = new Set(this.#memberships.keys())
+    this.rooms = this.#rooms
     this.attachedMs = nowMs
   }
 
@@ -47,9 +49,30 @@ export class Session implements LiveSession {
     return { session: this.id, generation: this.generation }
   }
 
-  /** Rooms it is in, was in before the drop, or is joining. */
+  /** What the store remembers; null: not in the room. */
+  membership(room: string): Membership | null {
+    return this.#memberships.get(room) ?? null
+  }
+
+  entered(room: string, membership: Membership): void {
+    this.#memberships.set(room, membership)
+    this.#rooms.add(room)
+  }
+
+  left(room: string): void {
+    this.joins.delete(room)
+    this.#memberships.delete(room)
+    this.#rooms.delete(room)
+  }
+
+  /** Rooms it is in or is joining, and this one. */
   roomCountWith(room: string): number {
-    return new Set([...this.memberships.keys(), ...this.joins.keys(), room]).size
+    return new Set([...this.#rooms, ...this.joins.keys(), room]).size
+  }
+
+  /** Rooms of before the drop that its client has not asked for again. */
+  unasked(): string[] {
+    return [...this.#rooms].filter((room) => !this.outlet.readers.has(room) && !this.joins.has(room))
   }
 
   /** True while its connection may act for it. */

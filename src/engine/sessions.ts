@@ -21,25 +21,45 @@ const toldMax = 10_000
 
 const sessionIdBytes = 12
 
+export interface SessionsHost {
+  readonly tell: (event: SessionEvent) => void
+  /** It came back with rooms that it was in. */
+  readonly resumed: (session: Session) => void
+  /** Its connection, or it, is over. */
+  readonly over: (session: Session) => void
+}
+
 export class Sessions {
   readonly live = new Map<string, Session>()
   readonly departures: Departures
   readonly #core: Core
   readonly #tell: (event: SessionEvent) => void
   readonly #resumed: (session: Session) => void
+  readonly #over: (session: Session) => void
   /** The control log may be faster than the answer of an attach. */
   readonly #told = new Map<string, Told>()
-  #attachingCount = 0
+  readonly #attaching = new Set<Promise<AttachAnswer>>()
 
-  /** `tell` passes an event on; `resumed` is called when a session came back with rooms that it was in. */
-  constructor(core: Core, hear: { tell: (event: SessionEvent) => void; resumed: (session: Session) => void }) {
+  constructor(core: Core, hear: SessionsHost) {
     this.#core = core
     this.#tell = hear.tell
     this.#resumed = hear.resumed
+    this.#over = hear.over
     this.departures = new Departures(core, (departure) => this.#dropped(departure))
   }
 
   async attach(outlet: ConnectionOutlet, ask: AttachAsk): Promise<AttachAnswer> {
+    const attaching = this.#attach(outlet, ask)
+    this.#attaching.add(attaching)
+    try {
+      return await attaching
+    } finally {
+      this.#attaching.delete(attaching)
+      if (this.#attaching.size === 0) this.#told.clear()
+    }
+  }
+
+  async #attach(outlet: ConnectionOutlet, ask: AttachAsk): Promise<AttachAnswer> {
     const whole: Attach = {
       ...ask,
       node: this.#core.node,
@@ -47,18 +67,12 @@ export class Sessions {
       newSession: this.#core.randomId(sessionIdBytes),
       holdMs: this.#core.settings.sessionHoldMs,
     }
-    this.#attachingCount += 1
-    try {
-      const attached = await this.#core.ask(
-        (store) => store.attach(whole),
-        (late) => this.#attachedLate(late),
-      )
-      if (!isGranted(attached)) return { kind: 'refused', attached }
-      return { kind: 'attached', session: this.#register(outlet, attached), attached }
-    } finally {
-      this.#attachingCount -= 1
-      if (this.#attachingCount === 0) this.#told.clear()
-    }
+    const attached = await this.#core.ask(
+      (store) => store.attach(whole),
+      (late) => this.#attachedLate(late),
+    )
+    if (!isGranted(attached)) return { kind: 'refused', attached }
+    return { kind: 'attached', session: this.#register(outlet, attached), attached }
   }
 
   /** The connection has ended. Idempotent. */
@@ -66,9 +80,7 @@ export class Sessions {
     outlet.stop()
     const session = outlet.session === null ? undefined : this.live.get(outlet.session)
     if (session === undefined || session.outlet !== outlet) return
-    this.live.delete(session.id)
-    if (session.isOver) return
-    session.isOver = true
+    this.#finish(session)
     this.departures.add(
       departureOf(session, outlet.closedAs === null ? reason : dropReasonOf(outlet.closedAs), this.#core),
     )
@@ -89,10 +101,15 @@ export class Sessions {
 
   /** Everything closes with this bye; resolves when every drop is stored. */
   async closeAll(bye: { readonly reason: string; readonly message?: string }): Promise<void> {
-    for (const session of [...this.live.values()]) {
-      session.outlet.close(bye)
-      this.closed(session.outlet, 'drain')
+    const close = () => {
+      for (const { outlet } of [...this.live.values()]) {
+        outlet.close(bye)
+        this.closed(outlet, 'drain')
+      }
     }
+    close()
+    await Promise.allSettled(this.#attaching)
+    close()
     await this.departures.whenNone()
   }
 
@@ -112,7 +129,7 @@ export class Sessions {
     outlet.session = row.id
     this.#tell(arrivalOf(attached))
     outlet.startBeats()
-    if (session.memberships.size > 0) this.#resumed(session)
+    if (session.rooms.size > 0) this.#resumed(session)
     const told = this.#told.get(row.id)
     if (told !== undefined) this.#obey(session, told)
     if (!outlet.isOpen) this.closed(outlet, 'closed')
@@ -138,22 +155,26 @@ export class Sessions {
 
   #supersede(session: Session, instance: string): void {
     if (session.isOver) return
-    session.isOver = true
-    if (this.live.get(session.id) === session) this.live.delete(session.id)
+    this.#finish(session)
     session.outlet.close({ reason: 'superseded', kept: true, instance })
   }
 
   /** At the end of the turn, so that an answer that is due to it leaves first. */
   #end(session: Session, reason: EndReason): void {
     if (session.isOver) return
-    session.isOver = true
-    if (this.live.get(session.id) === session) this.live.delete(session.id)
+    this.#finish(session)
     const bye = { reason: reason === 'ran-out' ? 'session-invalid' : reason, kept: false, ended: reason }
     this.#core.turn.settle({ endOfTurn: () => session.outlet.close(bye) })
   }
 
+  #finish(session: Session): void {
+    session.isOver = true
+    if (this.live.get(session.id) === session) this.live.delete(session.id)
+    this.#over(session)
+  }
+
   #remember(id: string, told: Told): void {
-    if (this.#attachingCount === 0) return
+    if (this.#attaching.size === 0) return
     const before = this.#told.get(id)
     if (before !== undefined && before.generation > told.generation) return
     this.#told.set(id, told)
