@@ -185,9 +185,10 @@ function permitted(
 /** Asks the engine at once, in the order of the room; the answer comes when it comes. */
 function publish(frame: Publish, talk: Conversation): void {
   const { context, session } = talk
-  const { producer, seq, prev, again, mark } = frame
+  const { producer, seq, prev, again, sentAfter, mark } = frame
+  const known = sentAfter === undefined ? {} : { sentAfter }
   const ask = {
-    producer: { user: session.user, producer, seq, prev, again },
+    producer: { user: session.user, producer, seq, prev, again, ...known },
     mark,
     key: frame.key ?? null,
     data: ownedData(frame.data),
