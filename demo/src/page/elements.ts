@@ -26,6 +26,7 @@ export const page = {
   text: element('text', HTMLInputElement),
   people: element('people', HTMLElement),
   peopleCount: element('people-count', HTMLElement),
+  peopleStale: element('people-stale', HTMLElement),
   storm: {
     cut: element('cut', HTMLButtonElement),
     halfOpen: element('half-open', HTMLButtonElement),

@@ -17,7 +17,11 @@ let wasConnected = false
 const counts = { drops: 0, replayed: 0, gaps: 0 }
 
 function showConnection(): void {
-  show(bannerOf(session.health, session.status, hasBeenLive), page.banner)
+  const banner = bannerOf(session.health, session.status, hasBeenLive)
+  show(banner, page.banner)
+  const isStale = banner.tone !== 'ok'
+  page.people.dataset['stale'] = String(isStale)
+  page.peopleStale.hidden = !isStale || page.people.childElementCount === 0
 }
 
 function showCounts(): void {
@@ -34,6 +38,11 @@ session.on('status', ({ state }) => {
   showCounts()
 })
 session.on('health', showConnection)
+session.on('resume', ({ rooms: outcomes }) => {
+  // After a reload the page starts empty: what it is given then is history, not what it missed.
+  if (!hasBeenLive) return
+  for (const outcome of outcomes.values()) if (outcome.kind === 'complete') counts.replayed += outcome.to - outcome.from
+})
 session.on('live', ({ session: id }) => {
   hasBeenLive = true
   page.identity.textContent = `Session ${id}. It survives drops, and a reload of this tab.`
@@ -55,10 +64,6 @@ const host: RoomViewHost = {
     const members = room.presence.state()
     showPeople(page.people, members, session.id)
     page.peopleCount.textContent = String(members.length)
-  },
-  replayed() {
-    counts.replayed += 1
-    showCounts()
   },
   gap() {
     counts.gaps += 1

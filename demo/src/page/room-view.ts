@@ -12,7 +12,6 @@ export interface RoomViewHost {
   readonly unsettled: Map<string, Unsettled>
   myName(): string
   membersChanged(room: Room): void
-  replayed(): void
   gap(): void
 }
 
@@ -24,7 +23,6 @@ export interface Unsettled {
 export class RoomView {
   readonly #host: RoomViewHost
   readonly #room: Room
-  #hasBeenLive = false
 
   constructor(name: string, host: RoomViewHost) {
     this.#host = host
@@ -34,7 +32,6 @@ export class RoomView {
     const room = session.join(name, { last: 50, presence: true })
     this.#room = room
     room.on('entry', (entry) => {
-      if (this.#hasBeenLive && !room.isLive) host.replayed()
       const isMine = entry.by !== null && entry.by.session === session.id
       const text = textIn(entry.data)
       const who = nameIn(entry.data) ?? entry.by?.user ?? 'the server'
@@ -44,9 +41,6 @@ export class RoomView {
     room.on('gap', (gap) => {
       host.gap()
       messages.addNote(gapText(gap))
-    })
-    room.on('live', () => {
-      this.#hasBeenLive = true
     })
     room.on('presence', () => host.membersChanged(room))
     room.on('denied', ({ message }) => messages.addNote(`This room did not let you in: ${message}`))

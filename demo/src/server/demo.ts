@@ -36,6 +36,9 @@ export async function startDemo({ port, host = '127.0.0.1', page, canBreak, log 
   const http = createHttpServer((request, response) => {
     if (!canBreak || !breaks.answer(request, response)) answerStatic(request, response)
   })
+  http.listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  const behind = (http.address() as AddressInfo).port
   const server = await createServer({
     server: http,
     rooms: { lobby: room, kelp: room, storm: room },
@@ -43,9 +46,6 @@ export async function startDemo({ port, host = '127.0.0.1', page, canBreak, log 
     heartbeat: { everyMs: 5_000, timeoutMs: 3_000 },
     ...(log === undefined ? {} : { log }),
   })
-  http.listen(0, '127.0.0.1')
-  await once(http, 'listening')
-  const behind = (http.address() as AddressInfo).port
   try {
     proxy = await createTcpProxy({ to: { port: behind }, port, host, onRequest: breaks.admit })
   } catch (error) {
