@@ -55,7 +55,13 @@ export function createAuthenticator(
 ): Authenticator {
   return {
     async ask(token, context) {
-      const answer = await hooks.call('authenticate', () => authenticate(token?.reveal() ?? null, context))
+      const answer = await hooks.call('authenticate', async () => {
+        try {
+          return await authenticate(token?.reveal() ?? null, context)
+        } catch (error) {
+          throw token === null ? error : withoutSecret(error, token)
+        }
+      })
       if (answer.kind === 'failed') return answer
       if (answer.value === null || answer.value === undefined) return { kind: 'refused' }
       const { user, claims, expiresAtMs } = answer.value
@@ -93,6 +99,15 @@ export function expiryOf(kept: Json): number {
 export function provesRow(row: SessionRow, secretHash: string, nextHash: string): boolean {
   if (row.secrets.current === secretHash) return true
   return row.secrets.previous === secretHash && row.secrets.current === nextHash
+}
+
+/** Verifiers like to quote the token that they could not read. */
+function withoutSecret(error: unknown, secret: Secret): Error {
+  const hide = (text: string) => text.replaceAll(secret.reveal(), String(secret))
+  if (!(error instanceof Error)) return new Error(hide(String(error)))
+  const shown = new Error(hide(error.message))
+  if (error.stack !== undefined) shown.stack = hide(error.stack)
+  return shown
 }
 
 function isKept(kept: Json): kept is { readonly [key: string]: Json } {

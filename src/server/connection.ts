@@ -3,7 +3,7 @@
 
 import type { DropReason, LiveSession, Outlet } from '../engine/engine.js'
 import type { Transport } from '../engine/transport.js'
-import { decodeClientFrame } from '../protocol/codec.js'
+import { type Decoded, decodeClientFrame } from '../protocol/codec.js'
 import { type ClientFrame, type Hello, protocolVersion } from '../protocol/frames.js'
 import { bounds } from '../protocol/limits.js'
 import { utf8Length } from '../protocol/utf8.js'
@@ -46,6 +46,8 @@ type State =
   | { readonly state: 'welcomed'; readonly talk: Conversation; readonly expiresAtMs: number }
   | { readonly state: 'closed' }
 
+/** Below the 60 unsent pongs at which ws cuts a connection without a word. */
+const pingsBurst = 50
 const strikes = { perSecond: 0.1, burst: 10 }
 
 /** A new connection: the deadline for its hello runs from now. */
@@ -73,7 +75,7 @@ class Inbound implements Connection {
     this.#outlet = context.engine.open(way.transport)
     this.#messages = createTokenBucket({ perSecond: settings.messagesPerSecond, burst: settings.messagesBurst })
     this.#floods = createTokenBucket({ perSecond: settings.messagesPerSecond / 10, burst: settings.messagesBurst })
-    this.#pings = createTokenBucket({ perSecond: settings.pingsPerSecond, burst: settings.pingsPerSecond * 5 })
+    this.#pings = createTokenBucket({ perSecond: settings.pingsPerSecond, burst: pingsBurst })
     this.#state = { state: 'waiting', deadlineMs: clock.nowMs() + settings.authDeadlineMs }
   }
 
@@ -121,21 +123,8 @@ class Inbound implements Connection {
 
   #first(raw: string | Uint8Array) {
     const decoded = decodeClientFrame(raw, this.#context.settings)
-    switch (decoded.kind) {
-      case 'frame':
-        if (decoded.frame.type === 'hello') return void this.#judge(decoded.frame)
-        return this.#close({ reason: 'bad-frame', message: 'the first frame must be a hello', kept: true })
-      case 'unsupported': {
-        if (decoded.type !== 'hello') break
-        const message = `this server speaks version ${protocolVersion}`
-        return this.#close({ reason: 'unsupported-version', message, kept: true })
-      }
-      case 'too-large':
-        return this.#tooLarge(`a hello has at most ${bounds.helloBytesMax} bytes`)
-      default:
-        return this.#close({ reason: 'bad-frame', message: decoded.message, kept: true })
-    }
-    this.#close({ reason: 'bad-frame', message: 'the first frame must be a hello', kept: true })
+    if (decoded.kind === 'frame' && decoded.frame.type === 'hello') return void this.#judge(decoded.frame)
+    this.#close(noHello(decoded))
   }
 
   /** Until the verdict nothing is read; what had arrived already waits, up to a bound. */
@@ -209,8 +198,8 @@ class Inbound implements Connection {
     }
   }
 
-  /** The frame is not done. Life is never refused: beats cost nothing. */
-  #tooFast(decoded: ReturnType<typeof decodeClientFrame>, afterMs: number) {
+  /** The frame is not done. Beats and signals are never answered, so neither are those that were too many. */
+  #tooFast(decoded: Decoded<ClientFrame>, afterMs: number) {
     if (this.#floods.take(this.#context.clock.nowMs()) > 0) return this.#flooding('messages')
     if (decoded.kind === 'frame' && (decoded.frame.type === 'beat' || decoded.frame.type === 'signal')) return
     const { messagesPerSecond } = this.#context.settings
@@ -273,6 +262,25 @@ class Inbound implements Connection {
     this.#isPending = false
     this.#way.verdictGiven?.()
   }
+}
+
+/** Why a first frame was not taken. */
+function noHello(decoded: Decoded<ClientFrame>): Bye {
+  switch (decoded.kind) {
+    case 'bad-frame':
+      return { reason: 'bad-frame', message: decoded.message, kept: true }
+    case 'too-large':
+      return { reason: 'too-large', message: `a hello has at most ${bounds.helloBytesMax} bytes`, kept: true }
+    case 'bad-message': {
+      // What a client stored and cannot be a session must not keep it out for good.
+      const isSession = decoded.message.startsWith('hello: session ')
+      return { reason: isSession ? 'session-invalid' : 'bad-message', message: decoded.message, kept: true }
+    }
+    case 'unsupported':
+      if (decoded.type !== 'hello') break
+      return { reason: 'unsupported-version', message: `this server speaks version ${protocolVersion}`, kept: true }
+  }
+  return { reason: 'bad-message', message: 'the first frame must be a hello', kept: true }
 }
 
 function handle(frame: ClientFrame, talk: Conversation): void {

@@ -5,12 +5,12 @@ import type { Settings } from './settings.js'
 
 export interface Door {
   /** Null: full. Else the connection counts from now on. */
-  enter(address: string): Guest | null
+  enter(address: string): Place | null
   readonly openCount: number
   readonly pendingCount: number
 }
 
-export interface Guest {
+export interface Place {
   /** It is no longer pending. Idempotent. */
   known(): void
   /** It is gone. Idempotent. */

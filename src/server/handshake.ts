@@ -18,7 +18,6 @@ export interface Ask {
   readonly token: Secret | null
   readonly deviceHash: string | null
   readonly rooms: readonly RoomAsk[]
-  readonly why: Hello['why'] | null
 }
 
 type Admitted = Extract<Attached, { kind: 'resumed' | 'created' }>
@@ -66,7 +65,6 @@ export function askOf(hello: Hello): Ask {
     token: token === undefined ? null : new Secret(token),
     deviceHash: device === undefined ? null : hashOf(device),
     rooms: hello.rooms,
-    why: hello.why ?? null,
   }
 }
 

@@ -1,6 +1,7 @@
 // HTTP: the upgrade to a WebSocket at `/v1/connect`, and `GET /health`. Everything else belongs to the application, or
 // is not found.
 
+import type { EventEmitter } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
@@ -8,7 +9,7 @@ import { type WebSocket, WebSocketServer } from 'ws'
 import { subprotocol } from '../protocol/frames.js'
 import { clientAddress } from './address.js'
 import type { Peer } from './context.js'
-import type { Door, Guest } from './door.js'
+import type { Door, Place } from './door.js'
 import type { OriginRule } from './origin.js'
 import { connectPath, judgeUpgrade, type UpgradeHead } from './upgrade.js'
 
@@ -25,7 +26,7 @@ export interface Arrival {
   readonly webSocket: WebSocket
   readonly socket: Duplex
   readonly peer: Peer
-  readonly guest: Guest
+  readonly place: Place
 }
 
 const fragmentsMax = 64
@@ -54,11 +55,11 @@ export function createUpgrades(ask: {
         forwardedFor: textOf(request.headers['x-forwarded-for']),
         proxyHops: ask.proxyHops,
       })
-      const guest = isClosed ? null : ask.door.enter(address)
-      if (guest === null) return refuse(socket, 503, 'overloaded', { 'Retry-After': restSeconds })
-      socket.once('close', guest.left)
+      const place = isClosed ? null : ask.door.enter(address)
+      if (place === null) return refuse(socket, 503, 'overloaded', { 'Retry-After': restSeconds })
+      socket.once('close', place.left)
       const peer = { origin: request.headers.origin ?? null, address }
-      webSockets.handleUpgrade(request, socket, head, (webSocket) => ask.arrived({ webSocket, socket, peer, guest }))
+      webSockets.handleUpgrade(request, socket, head, (webSocket) => ask.arrived({ webSocket, socket, peer, place }))
     },
     close() {
       isClosed = true
@@ -90,7 +91,7 @@ export function createHttpServer(health: () => Health): Server {
 }
 
 /** True for an upgrade that is ours. With nobody else to take it, every upgrade is ours to answer. */
-export function isOurs(request: IncomingMessage, server: Server): boolean {
+export function isOurs(request: IncomingMessage, server: EventEmitter): boolean {
   const path = (request.url ?? '').split('?', 1)[0]
   return path === connectPath || server.listenerCount('upgrade') <= 1
 }

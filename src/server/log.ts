@@ -20,8 +20,6 @@ export interface LogFields {
   readonly room?: string
   readonly address?: string
   readonly origin?: string | null
-  readonly attempts?: number
-  readonly code?: number
   readonly url?: string
 }
 

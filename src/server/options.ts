@@ -1,12 +1,14 @@
 // What `createServer` takes, and what is in force when something is left out.
 
 import type { Server } from 'node:http'
+import type { Server as SecureServer } from 'node:https'
 import { pino } from 'pino'
 import type { Limits } from '../protocol/limits.js'
 import { memoryStore } from '../store/memory.js'
 import type { Store } from '../store/store.js'
 import { type Authenticate, guests } from './auth.js'
 import type { LogSink } from './log.js'
+import { OptionError } from './option-error.js'
 import { checkOrigins, type OriginRule } from './origin.js'
 import type { RoomConfig } from './rooms.js'
 import { readSettings, type Settings } from './settings.js'
@@ -19,7 +21,7 @@ export interface ServerOptions<P extends string = string> {
   /** Default: all interfaces (`HOLDFAST_HOST`). */
   readonly host?: string
   /** An HTTP server of the application: only upgrades at `/v1/connect` are taken, it is neither started nor closed. */
-  readonly server?: Server
+  readonly server?: Server | SecureServer
   /** Default `memoryStore()`. A store that is passed in is left open. */
   readonly store?: Store
   /** Default: guests. */
@@ -43,7 +45,7 @@ export interface ServerOptions<P extends string = string> {
 /** The options with nothing left open. */
 export interface Resolved {
   readonly host: string | undefined
-  readonly server: Server | null
+  readonly server: Server | SecureServer | null
   readonly store: Store
   readonly ownsStore: boolean
   readonly authenticate: Authenticate
@@ -55,11 +57,33 @@ export interface Resolved {
   readonly warnings: readonly string[]
 }
 
+const optionKeys: { readonly [key in keyof Required<ServerOptions>]: true } = {
+  port: true,
+  host: true,
+  server: true,
+  store: true,
+  authenticate: true,
+  rooms: true,
+  origins: true,
+  allowNoOrigin: true,
+  heartbeat: true,
+  limits: true,
+  settings: true,
+  log: true,
+  env: true,
+}
+
+export function isOptionKey(key: string): key is keyof ServerOptions {
+  return Object.hasOwn(optionKeys, key)
+}
+
 /** Proxies and load balancers commonly cut what is silent for this long. */
 const proxyIdleMs = 60_000
 
 /** Throws for a value that makes no sense, naming the option or variable, what came and what is allowed. */
 export function resolveOptions(options: ServerOptions): Resolved {
+  const unknown = Object.keys(options).find((key) => !isOptionKey(key))
+  if (unknown !== undefined) throw new OptionError(`createServer: there is no option ${unknown}`)
   const env = options.env ?? process.env
   const isProduction = env['NODE_ENV'] === 'production'
   const settings = readSettings(settingsGiven(options), env)

@@ -1,5 +1,7 @@
 // Which pages may connect. Browsers tell the page's origin truthfully; programs tell what they like, or nothing.
 
+import { OptionError } from './option-error.js'
+
 export interface OriginRule {
   /** Exact origins (`https://app.example.com`), or `same-host`: the host that was asked, whatever the port table says. */
   readonly origins: readonly string[] | 'same-host'
@@ -37,7 +39,9 @@ export function checkOrigins(origins: OriginRule['origins']): void {
   if (origins === 'same-host') return
   for (const origin of origins) {
     if (originUrl(origin) !== null) continue
-    throw new Error(`origins: ${JSON.stringify(origin)} is no origin; write it as browsers do: https://app.example.com`)
+    throw new OptionError(
+      `origins: ${JSON.stringify(origin)} is no origin; write it as browsers do: https://app.example.com`,
+    )
   }
 }
 

@@ -1,5 +1,7 @@
 // Names of rooms as patterns: `lobby`, `chat/:id`, `docs/*`. It knows nothing of what a room's options mean.
 
+import { OptionError } from './option-error.js'
+
 /** The parameters in a pattern: `'chat/:id'` → `{ id: string }`; `*` → `{ rest: string }`. */
 export type RoomParams<P extends string> = string extends P
   ? Readonly<Record<string, string>>
@@ -46,7 +48,7 @@ export function compilePatterns<V>(patterns: Readonly<Record<string, V>>): (room
 const noParams: Readonly<Record<string, string>> = Object.freeze(Object.create(null))
 
 function segmentsOf(pattern: string): readonly string[] {
-  const wrong = (why: string) => new Error(`room pattern ${JSON.stringify(pattern)}: ${why}`)
+  const wrong = (why: string) => new OptionError(`room pattern ${JSON.stringify(pattern)}: ${why}`)
   if (pattern.startsWith('$')) throw wrong('names that start with $ are the server’s own')
   const segments = pattern.split('/')
   const seen = new Set<string>()

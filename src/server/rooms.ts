@@ -4,6 +4,7 @@ import type { RoomOptions } from '../engine/engine.js'
 import type { Data, Json } from '../protocol/frames.js'
 import type { Durability, Retention } from '../store/store.js'
 import { type HookCaller, isPromise } from './hook.js'
+import { OptionError } from './option-error.js'
 import { compilePatterns, type PatternMatch, type RoomParams } from './room-pattern.js'
 
 /** Who asks. */
@@ -57,7 +58,7 @@ export type PublishPermit =
 export interface Rooms {
   /** Null: no pattern fits. */
   options(room: string): RoomOptions | null
-  /** Always late, so that a room that does not exist cannot be told from one that is forbidden. Never rejects. */
+  /** A room that does not exist cannot be told from one that a synchronous `canJoin` refuses. Never rejects. */
   mayJoin(asker: Asker, room: string): Promise<JoinPermit>
   /** At once when there is nothing to wait for. Never throws. */
   mayPublish(question: Omit<PublishQuestion, 'params'>): PublishPermit | Promise<PublishPermit>
@@ -94,10 +95,13 @@ export function createRooms(configs: Readonly<Record<string, RoomConfig>>, hooks
 
     async mayJoin(asker, room) {
       const match = find(room)
-      if (match === null) return forbidden
-      const { canJoin } = match.value.config
-      if (canJoin === undefined) return { kind: 'yes', readableFrom: 'retained' }
-      const answer = await hooks.call('canJoin', () => canJoin(questionOf(asker, room, match)))
+      const ask = () => {
+        // A room that does not exist takes the same way as one that is refused.
+        if (match === null) return false
+        const question = questionOf(asker, room, match)
+        return match.value.config.canJoin?.(question) ?? match.value.config.canJoin === undefined
+      }
+      const answer = await hooks.call('canJoin', ask)
       return answer.kind === 'failed' ? failed : joinPermitOf(answer.value)
     },
 
@@ -128,7 +132,7 @@ export function roomOptionsOf(pattern: string, config: RoomConfig): RoomOptions 
   const numbers = { ...options.retention, ...options.presence, replayMax: options.replayMax }
   for (const [name, value] of Object.entries(numbers)) {
     if (Number.isFinite(value) && value >= 0) continue
-    throw new Error(`room ${JSON.stringify(pattern)}: ${name} must be a number from 0, but ${String(value)} came`)
+    throw new OptionError(`room ${JSON.stringify(pattern)}: ${name} must be a number from 0, but ${String(value)} came`)
   }
   return options
 }

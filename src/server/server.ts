@@ -2,6 +2,7 @@
 
 import { once } from 'node:events'
 import type { Server } from 'node:http'
+import type { Server as SecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { ServerRoom } from '../engine/engine.js'
 import type { EndReason } from '../protocol/reasons.js'
@@ -13,7 +14,7 @@ import { createHttpServer, createUpgrades, type Health, isOurs, type Upgrades } 
 import { createLog } from './log.js'
 import { createNodeCore, type NodeCore } from './node-core.js'
 import { type Resolved, resolveOptions, type ServerOptions } from './options.js'
-import { messageBytesMax } from './settings.js'
+import { messageBytesMax, type Settings } from './settings.js'
 import { createWsTransport, feed } from './ws-transport.js'
 
 export interface SessionInfo {
@@ -27,6 +28,12 @@ export interface HoldfastServer {
   /** `http://host:port`, as this machine reaches it; with a server of the application, once that listens. */
   readonly url: string
   readonly port: number
+  /** Every number in force. */
+  readonly settings: Settings
+  /** The store's driver: `memory`, `lmdb`, `redis`. */
+  readonly store: string
+  /** What the operator should know, told in the log at start. */
+  readonly warnings: readonly string[]
   /** Returns an idempotent `off`. A listener that fails is reported; it never stops the server. */
   readonly on: Events['on']
   room(name: string): ServerRoom
@@ -72,7 +79,7 @@ class Running implements HoldfastServer {
   readonly #resolved: Resolved
   readonly #core: NodeCore
   readonly #clock = systemClock()
-  readonly #http: Server
+  readonly #http: Server | SecureServer
   readonly #upgrades: Upgrades
   readonly #onUpgrade: Upgrades['upgrade']
   #isStarted = false
@@ -88,9 +95,9 @@ class Running implements HoldfastServer {
       door: createDoor(resolved.settings),
       messageBytesMax: messageBytesMax(resolved.settings),
       proxyHops: resolved.settings.proxyHops,
-      arrived: ({ webSocket, socket, peer, guest }) => {
+      arrived: ({ webSocket, socket, peer, place }) => {
         const transport = createWsTransport(webSocket, socket, this.#clock)
-        feed(core.connect(transport, peer, guest.known), webSocket, socket)
+        feed(core.connect(transport, peer, place.known), webSocket, socket)
       },
     })
     this.#onUpgrade = (request, socket, head) => {
@@ -123,6 +130,18 @@ class Running implements HoldfastServer {
     const isAny = host === undefined || host === '' || host === '0.0.0.0' || host === '::'
     const name = isAny ? 'localhost' : host.includes(':') ? `[${host}]` : host
     return `http://${name}:${this.port}`
+  }
+
+  get settings(): Settings {
+    return this.#resolved.settings
+  }
+
+  get store(): string {
+    return this.#resolved.store.driver
+  }
+
+  get warnings(): readonly string[] {
+    return this.#resolved.warnings
   }
 
   room(name: string): ServerRoom {

@@ -3,6 +3,7 @@
 
 import type { EngineSettings } from '../engine/engine.js'
 import { bounds, type Limits } from '../protocol/limits.js'
+import { OptionError } from './option-error.js'
 
 export interface SettingRow {
   readonly key: string
@@ -54,7 +55,7 @@ export const settingsTable = [
   },
   { key: 'messagesPerSecond', ...rate(200, 'Frames of a connection; beyond it they are refused as rate-limited.') },
   { key: 'messagesBurst', ...count(1_000, 'Frames of a connection that may come at once.') },
-  { key: 'pingsPerSecond', ...rate(10, 'WebSocket pings of a connection; five times as many may come at once.') },
+  { key: 'pingsPerSecond', ...rate(10, 'WebSocket pings of a connection; 50 may come at once.') },
   { key: 'resumesPerSecond', ...rate(5_000, 'Hellos that resume; four seconds of them may come at once.') },
   { key: 'newSessionsPerSecond', ...rate(2_500, 'Hellos without a session; four seconds of them may come at once.') },
   { key: 'sessionAttachesMax', ...count(20, 'Attaches of one session in ten seconds.') },
@@ -97,7 +98,7 @@ export function readSettings(
   env: { readonly [name: string]: string | undefined } = {},
 ): Settings {
   for (const key of Object.keys(given)) {
-    if (!isSettingKey(key)) throw new Error(`settings: there is no setting ${key}`)
+    if (!isSettingKey(key)) throw new OptionError(`settings: there is no setting ${key}`)
   }
   const entries = settingsTable.map((row: SettingRow & { key: SettingKey }) => {
     const option = given[row.key]
@@ -134,7 +135,9 @@ export function messageBytesMax(settings: Settings): number {
 
 function checked(row: SettingRow, value: number, name: string, came: string | number = value): number {
   if (Number.isSafeInteger(value) && value >= row.min && value <= row.max) return value
-  throw new Error(`${name} must be a whole number from ${row.min} to ${row.max} (${row.unit}), but ${shown(came)} came`)
+  throw new OptionError(
+    `${name} must be a whole number from ${row.min} to ${row.max} (${row.unit}), but ${shown(came)} came`,
+  )
 }
 
 /** Plain decimal digits only: `0x10`, `1e3` and ` 5` are more often mistakes than meant. */
