@@ -17,7 +17,7 @@ import { decodeServerFrame } from '../../src/protocol/codec.js'
 import type { Bye, Data, RoomAsk, ServerFrame } from '../../src/protocol/frames.js'
 import type { Position } from '../../src/protocol/position.js'
 import { createFrameReader, opcodes } from '../../src/protocol/websocket-frame.js'
-import type { Appended, Store } from '../../src/store/store.js'
+import { type Appended, type Store, StoreUnavailable } from '../../src/store/store.js'
 import { createSeededChance, type SeededChance } from '../../src/testing/seeded-chance.js'
 import type { ProcessClock, VirtualClock } from '../../src/testing/virtual-clock.js'
 
@@ -387,4 +387,32 @@ export async function within<T>(clock: VirtualClock, promise: Promise<T>, ms = 1
   for (let waitedMs = 0; !isSettled && waitedMs < ms; waitedMs += 50) await clock.advance(50)
   if (!isSettled) throw new Error(`still pending after ${ms} ms`)
   return promise
+}
+
+export type Calls = { readonly [operation in keyof Store]?: readonly unknown[][] }
+
+/** The same store; what it is asked is kept, and `fail` may refuse a call before it has any effect. */
+export function watchStore(
+  store: Store,
+  fail: (operation: string, count: number) => boolean = () => false,
+): {
+  readonly store: Store
+  readonly calls: Map<string, unknown[][]>
+  readonly countOf: (operation: string) => number
+} {
+  const calls = new Map<string, unknown[][]>()
+  let count = 0
+  const watched = new Proxy(store, {
+    get(target, key, receiver) {
+      const value: unknown = Reflect.get(target, key, target)
+      if (typeof value !== 'function' || typeof key !== 'string') return Reflect.get(target, key, receiver)
+      return (...args: unknown[]) => {
+        calls.set(key, [...(calls.get(key) ?? []), args])
+        count += 1
+        if (fail(key, count)) return Promise.reject(new StoreUnavailable(`${key} was made to fail`))
+        return Reflect.apply(value, target, args)
+      }
+    },
+  })
+  return { store: watched, calls, countOf: (operation) => calls.get(operation)?.length ?? 0 }
 }

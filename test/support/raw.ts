@@ -5,18 +5,19 @@ import { connect, type Socket } from 'node:net'
 import { createFrameReader, opcodes, type ServerFrame, sha256, type WebSocketFrame } from 'holdfast/protocol'
 
 const patienceMs = 10_000
+const textMax = 1_000_000
 
 export interface RawSocket {
   readonly socket: Socket
-  /** Everything that came, as latin1. */
+  /** Everything that came, as latin1; beyond 1 MB only its beginning. */
   readonly text: () => string
   send(bytes: string | Uint8Array): void
   /** Resolves with everything that came when the other side has ended the connection. */
   ended(withinMs?: number): Promise<string>
   /** Resolves when `isThere` is true of everything that came. */
   until(isThere: (text: string) => boolean, withinMs?: number): Promise<string>
-  /** Runs whenever something came. */
-  onData(run: () => void): void
+  /** Runs for all that has come, and will. */
+  onData(run: (chunk: Buffer) => void): void
   destroy(): void
 }
 
@@ -24,12 +25,14 @@ export async function openSocket(port: number, host = '127.0.0.1'): Promise<RawS
   const socket = connect({ port, host })
   let text = ''
   let isEnded = false
+  const listeners: ((chunk: Buffer) => void)[] = []
   const waiting = new Set<() => void>()
   const wake = () => {
     for (const look of [...waiting]) look()
   }
   socket.on('data', (chunk) => {
-    text += chunk.toString('latin1')
+    if (text.length < textMax) text += chunk.toString('latin1')
+    for (const listen of listeners) listen(chunk)
     wake()
   })
   socket.on('error', () => {})
@@ -62,7 +65,10 @@ export async function openSocket(port: number, host = '127.0.0.1'): Promise<RawS
     send: (bytes) => void (socket.writable && socket.write(bytes)),
     ended: (withinMs = patienceMs) => wait('the end', () => isEnded, withinMs),
     until: (isThere, withinMs = patienceMs) => wait('what was awaited', () => isThere(text), withinMs),
-    onData: (run) => void socket.on('data', run),
+    onData(run) {
+      if (text !== '') run(Buffer.from(text, 'latin1'))
+      listeners.push(run)
+    },
     destroy: () => socket.destroy(),
   }
 }
@@ -153,9 +159,9 @@ export interface RawPeer {
   readonly closed: () => { readonly code: number; readonly reason: string } | null
   send(frame: object | string | FrameShape[]): void
   sendShape(shape: FrameShape): void
-  /** The next frame of this type (and for which `wanted` is true); each frame is given once. */
+  /** The next frame of this type, or one of these (and for which `wanted` is true); each frame is given once. */
   take<T extends ServerFrame['type']>(
-    type: T,
+    type: T | readonly T[],
     wanted?: (frame: Extract<ServerFrame, { type: T }>) => boolean,
     withinMs?: number,
   ): Promise<Extract<ServerFrame, { type: T }>>
@@ -173,9 +179,9 @@ export async function openPeer(
   const { raw, status } = await askUpgrade(port, options)
   if (status !== 101) throw new Error(`the upgrade was answered ${status}: ${raw.text().slice(0, 300)}`)
   const frames: ServerFrame[] = []
-  const taken = new Set<ServerFrame>()
+  const taken = new WeakSet<ServerFrame>()
   const read = createFrameReader()
-  let consumed = raw.text().indexOf('\r\n\r\n') + 4
+  let headBytes = raw.text().indexOf('\r\n\r\n') + 4
   let closed: { code: number; reason: string } | null = null
   const hear = (frame: WebSocketFrame) => {
     if (frame.opcode === opcodes.text) frames.push(JSON.parse(Buffer.from(frame.payload).toString('utf8')))
@@ -185,41 +191,32 @@ export async function openPeer(
       if (answersClose) raw.send(frameBytes({ opcode: opcodes.close, payload: payload.subarray(0, 2) }))
     }
   }
-  const pull = () => {
-    const text = raw.text()
-    if (text.length === consumed) return
-    const fresh = Buffer.from(text.slice(consumed), 'latin1')
-    consumed = text.length
+  raw.onData((chunk) => {
+    const fresh = chunk.subarray(headBytes)
+    headBytes = 0
     for (const frame of read(fresh)) hear(frame)
-  }
-  raw.onData(pull)
-  pull()
+  })
   return {
     raw,
     frames,
-    closed: () => {
-      pull()
-      return closed
-    },
+    closed: () => closed,
     send(frame) {
       if (Array.isArray(frame)) for (const shape of frame) raw.send(frameBytes(shape))
       else raw.send(frameBytes({ payload: typeof frame === 'string' ? frame : JSON.stringify(frame) }))
     },
     sendShape: (shape) => raw.send(frameBytes(shape)),
     async take(type, wanted = () => true, withinMs = patienceMs) {
-      type Wanted = Extract<ServerFrame, { type: typeof type }>
-      const find = () => {
-        pull()
-        return frames.find((frame) => frame.type === type && !taken.has(frame) && wanted(frame as Wanted))
-      }
-      await raw.until(() => find() !== undefined, withinMs)
-      const frame = find()!
-      taken.add(frame)
-      return frame as Wanted
+      const types: readonly string[] = typeof type === 'string' ? [type] : type
+      let found: ServerFrame | undefined
+      await raw.until(() => {
+        found ??= frames.find((frame) => types.includes(frame.type) && !taken.has(frame) && wanted(frame as never))
+        if (found !== undefined) taken.add(found)
+        return found !== undefined
+      }, withinMs)
+      return found as never
     },
     async ended(withinMs) {
       await raw.ended(withinMs)
-      pull()
       const bye = frames.findLast((frame) => frame.type === 'bye') ?? null
       return { code: closed?.code ?? 0, bye: bye as Extract<ServerFrame, { type: 'bye' }> | null }
     },
