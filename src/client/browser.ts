@@ -26,7 +26,7 @@ export const dialWebSocket: Dial = (url, events) => {
 
 /** The page is online again, is looked at, is shown from the back-forward cache, or is put into it. */
 export const pageWake: WakeSource = (tell) => {
-  if (typeof addEventListener !== 'function') return () => {}
+  if (!('addEventListener' in globalThis)) return () => {}
   const stop = new AbortController()
   const on = (target: EventTarget, name: string, hear: (event: Event) => void) => {
     target.addEventListener(name, hear, { signal: stop.signal })
@@ -35,7 +35,7 @@ export const pageWake: WakeSource = (tell) => {
   on(globalThis, 'focus', () => tell('wake'))
   on(globalThis, 'pagehide', () => tell('freeze'))
   on(globalThis, 'pageshow', () => tell('thaw'))
-  if (typeof document === 'object') {
+  if ('document' in globalThis) {
     on(document, 'visibilitychange', () => {
       if (document.visibilityState === 'visible') tell('wake')
     })
@@ -46,12 +46,12 @@ export const pageWake: WakeSource = (tell) => {
 export const browserPlatform: Platform = {
   dial: dialWebSocket,
   storage: () =>
-    typeof sessionStorage === 'undefined'
-      ? memoryStorage()
-      : { session: webSlots(() => sessionStorage), profile: webSlots(() => localStorage), kind: 'persistent' },
-  claims: (clock) => (typeof BroadcastChannel === 'undefined' ? null : tabClaims(clock)),
+    'document' in globalThis
+      ? { session: webSlots(() => sessionStorage), profile: webSlots(() => localStorage), kind: 'persistent' }
+      : memoryStorage(),
+  claims: (clock) => ('document' in globalThis && 'BroadcastChannel' in globalThis ? tabClaims(clock) : null),
   wake: [pageWake],
   report: (error) => {
-    if (typeof reportError === 'function') reportError(error)
+    globalThis.reportError?.(error)
   },
 }

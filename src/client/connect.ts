@@ -110,7 +110,6 @@ function createParts(url: string, options: ConnectOptions, platform: Platform, c
   const storage = new SafeStorage(options.storage ?? platform.storage(), clock, (error) => core.report(error))
   const core = new SessionCore({
     url,
-    instance,
     clock,
     chance,
     log,
@@ -146,5 +145,5 @@ function createParts(url: string, options: ConnectOptions, platform: Platform, c
     closed()
   }
   const soon = (run: () => void) => void clock.soon(run)
-  return { core, soon, storage: () => storage.kind, holds: new Holds(soon, () => core.close()) }
+  return { core, soon, storage: () => storage.kind, holds: new Holds(soon, () => core.close('closed')) }
 }

@@ -7,7 +7,16 @@ import type { Bye, ClientFrame, Hello, ServerFrame, Welcome } from '../protocol/
 import type { Chance, Clock } from '../protocol/time.js'
 import type { Dial, Link } from './link.js'
 import { next } from './reconnect.js'
-import { dueMs, type Effect, type Event, initial, type Moment, type Settings, type State } from './reconnect-state.js'
+import {
+  dueMs,
+  type Effect,
+  type Event,
+  initial,
+  linkOf,
+  type Moment,
+  type Settings,
+  type State,
+} from './reconnect-state.js'
 
 export type Prepared =
   | { readonly kind: 'ready' }
@@ -123,12 +132,15 @@ export class Connection {
     this.#events.push(event)
     if (this.#isRunning) return
     this.#isRunning = true
-    for (let queued = this.#events.shift(); queued !== undefined; queued = this.#events.shift()) {
-      const { state, effects } = next(this.#state, queued, this.#moment(), this.#options.settings)
-      this.#state = state
-      for (const effect of effects) this.#run(effect)
+    try {
+      for (let queued = this.#events.shift(); queued !== undefined; queued = this.#events.shift()) {
+        const { state, effects } = next(this.#state, queued, this.#moment(), this.#options.settings)
+        this.#state = state
+        for (const effect of effects) this.#run(effect)
+      }
+    } finally {
+      this.#isRunning = false
     }
-    this.#isRunning = false
     this.#arm()
     this.#host.changed()
   }
@@ -282,7 +294,7 @@ export class Connection {
   }
 
   #ended(dial: number, how: Pick<Bye, 'code' | 'reason'> & Partial<Pick<Bye, 'retry' | 'afterMs'>>): void {
-    if (dial !== this.#state.trail.dial) return
+    if (dial !== this.#state.trail.dial || linkOf(this.#state) === null) return
     this.#lastCode = how.code
     this.#lostAtMs ??= this.#options.clock.nowMs()
     const reason = how.reason.slice(0, 64) || 'connection-lost'

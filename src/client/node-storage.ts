@@ -4,6 +4,8 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { ClientStorage, Slots } from './storage.js'
 
+let writeCount = 0
+
 /**
  * Keeps everything in one JSON file that only its owner may read. Each write replaces the file as a whole, so a crash
  * leaves the old or the new one. One process per file: two would take the session from each other.
@@ -21,7 +23,8 @@ export function fileStorage(path: string): ClientStorage {
     const done = last.then(async () => {
       const loaded = await load()
       edit(loaded)
-      const next = `${path}.${process.pid}.tmp`
+      writeCount += 1
+      const next = `${path}.${process.pid}.${writeCount}.tmp`
       await mkdir(dirname(path), { recursive: true })
       await writeFile(next, JSON.stringify(Object.fromEntries(loaded)), { mode: 0o600, flush: true })
       await rename(next, path)
@@ -43,7 +46,8 @@ export function fileStorage(path: string): ClientStorage {
 async function readValues(path: string): Promise<Record<string, string>> {
   try {
     const values: unknown = JSON.parse(await readFile(path, 'utf8'))
-    return typeof values === 'object' && values !== null ? (values as Record<string, string>) : {}
+    const entries = Object.entries(typeof values === 'object' && values !== null ? values : {})
+    return Object.fromEntries(entries.filter(([, value]) => typeof value === 'string'))
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof SyntaxError) return {}
     throw error

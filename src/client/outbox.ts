@@ -237,6 +237,10 @@ export class Outbox {
     }
   }
 
+  get count(): number {
+    return this.#items.length
+  }
+
   /** True while a publish of this room is not settled. */
   has(room: string): boolean {
     return this.#items.some((item) => item.room === room)

@@ -26,6 +26,7 @@ export const dialFloorMs = 250
 export const probeMs = 2_500
 /** A timer later than this means that the process slept or was starved: nothing is judged by it. */
 const lateMs = 2_000
+const intervalMsMin = 100
 const intervalMsMax = 300_000
 const stretchMax = 16
 const afterMsMax = 300_000
@@ -93,12 +94,12 @@ function advance(
       if (step.step !== 'greeting') return stay(state)
       return stay({
         state: 'connected',
-        trail: { ...trail, spreadMs: event.spreadMs },
+        trail: { ...trail, spreadMs: Math.min(event.spreadMs, afterMsMax) },
         liveAtMs: null,
-        everyMs: atLeastASecond(event.everyMs),
-        timeoutMs: atLeastASecond(event.timeoutMs),
+        everyMs: interval(event.everyMs),
+        timeoutMs: interval(event.timeoutMs),
         // A random first phase: clients that came together do not beat together.
-        beatAtMs: now.nowMs + now.fraction * atLeastASecond(event.everyMs),
+        beatAtMs: now.nowMs + now.fraction * interval(event.everyMs),
         heardAtMs: now.nowMs,
         probe: null,
         progressCount: now.progressCount,
@@ -240,7 +241,7 @@ function retryNow(state: State, now: Moment, settings: Settings): Next {
 
 function beaten(state: State, everyMs: number, now: Moment): Next {
   if (state.state !== 'connected') return stay(state)
-  const told = { ...state, everyMs: atLeastASecond(everyMs), heardAtMs: now.nowMs }
+  const told = { ...state, everyMs: interval(everyMs), heardAtMs: now.nowMs }
   // Timers of a hidden page are throttled, its frames are not: a beat that is due leaves with the server's own.
   return now.nowMs >= state.beatAtMs ? beat(told, now) : stay(told)
 }
@@ -268,8 +269,8 @@ function dropLink(state: State): Effect[] {
 }
 
 /** A server cannot make a client spin by asking for tiny intervals, nor sleep for ever by asking for huge ones. */
-function atLeastASecond(ms: number): number {
-  return Math.min(Math.max(ms, 1_000), intervalMsMax)
+function interval(ms: number): number {
+  return Math.min(Math.max(ms, intervalMsMin), intervalMsMax)
 }
 
 function isLate(atMs: number, now: Moment): boolean {

@@ -106,7 +106,7 @@ export class RoomCore {
   readonly #host: RoomHost
   readonly #report: Report
   readonly #options: JoinOptions
-  wantsPresence: boolean
+  #wantsPresence: boolean
   place: Place = 'down'
   isLive = false
   /** Not asked for before: the server said so. */
@@ -128,7 +128,7 @@ export class RoomCore {
     this.#host = host
     this.#report = report
     this.#options = options
-    this.wantsPresence = options.presence ?? false
+    this.#wantsPresence = options.presence ?? false
     this.#received = options.since ?? null
     this.#handed = this.#received
   }
@@ -163,7 +163,7 @@ export class RoomCore {
       room: this.name,
       ...(this.#received === null ? {} : { since: this.#received }),
       ...(last === undefined ? {} : { last }),
-      ...(this.wantsPresence ? { presence: true } : {}),
+      ...(this.#wantsPresence ? { presence: true } : {}),
     }
   }
 
@@ -174,15 +174,23 @@ export class RoomCore {
     this.#rejoins = 0
   }
 
-  /** A room that was denied or removed is wanted again. */
-  reopen(): void {
-    if (this.place === 'denied' || this.place === 'removed') this.place = 'down'
+  /** True: denied or removed, and not asked for again since. */
+  get isShut(): boolean {
+    return this.place === 'denied' || this.place === 'removed'
   }
 
-  /** Shows this to the members, now and after each resume; undefined: nothing any more. */
+  /** Wanted (again), perhaps with presence now. */
+  reopen(withPresence: boolean): void {
+    const isMore = withPresence && !this.#wantsPresence
+    this.#wantsPresence ||= withPresence
+    if (this.isShut || (isMore && this.isOpen)) this.place = 'down'
+  }
+
+  /** Shows this to the members, now and after each resume; undefined: nothing any more. Throws for what is no JSON. */
   track(data: Json | undefined): void {
-    this.#tracked = data
-    if (this.place === 'joined') this.#host.send({ type: 'track', room: this.name, data: data ?? null })
+    // A copy: what the application changes afterwards is not what it showed.
+    this.#tracked = data === undefined ? undefined : JSON.parse(JSON.stringify(data))
+    if (this.place === 'joined') this.#host.send({ type: 'track', room: this.name, data: this.#tracked ?? null })
   }
 
   /** True when it answers what was asked last. */

@@ -28,7 +28,7 @@ export class Room {
 
   /** Made by `session.join`. */
   constructor(session: SessionCore, core: RoomCore, soon: (run: () => void) => void) {
-    const holds = holdsOf.get(core) ?? new Holds(soon, () => session.leaveRoom(core))
+    const holds = holdsOf.get(core) ?? new Holds(soon, () => session.traffic.leaveRoom(core))
     holdsOf.set(core, holds)
     holds.take()
     this.name = core.name
@@ -64,12 +64,12 @@ export class Room {
 
   /** Settles when it is kept at the room's durability, or with why not. Waits through drops; never rejects. */
   publish(data: Data, options: PublishOptions = {}): Publication {
-    return this.#session.publish(this.#hold.isOver ? null : this.#core, this.name, data, options)
+    return this.#session.traffic.publish(this.#hold.isOver ? null : this.#core, this.name, data, options)
   }
 
   /** To whoever is there now; never kept. False: dropped, because this session is not live there or is slow. */
   signal(data: Data): boolean {
-    return !this.#hold.isOver && this.#session.signal(this.#core, data)
+    return !this.#hold.isOver && this.#session.traffic.signal(this.#core, data)
   }
 
   /**

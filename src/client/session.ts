@@ -37,12 +37,12 @@ export class Session {
   /** Made by `connect`. */
   constructor(parts: SessionParts) {
     const { core, holds } = parts
-    const { outbox } = core.publishing
+    const { outbox } = core.traffic
     holds.take()
     this.#parts = parts
     this.#core = core
     this.#hold = new Hold(core.events, () => holds.release())
-    this.outbox = { list: () => outbox.list(), cancel: (mark) => outbox.cancel(mark) }
+    this.outbox = { list: () => outbox.list(), cancel: (mark) => core.traffic.cancel(mark) }
   }
 
   /** Public: others see it. Null before the first welcome. */
@@ -99,7 +99,7 @@ export class Session {
    * first one's options count, and each holds it until it calls `leave`.
    */
   join(name: string, options: JoinOptions = {}): Room {
-    return new Room(this.#core, this.#core.join(name, options), this.#parts.soon)
+    return new Room(this.#core, this.#core.traffic.join(name, options), this.#parts.soon)
   }
 
   /** Goes down and stays down, whatever wakes up; the server holds the session. `retryNow` comes back. */

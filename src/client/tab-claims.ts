@@ -29,7 +29,7 @@ export function tabClaims(clock: Clock): Claims {
       const isCopied = new Promise<'copy'>((resolve) => {
         channel.onmessage = ({ data }) => {
           if (data?.ask !== undefined && data.ask !== instance && isHolder) channel.postMessage({ held: data.ask })
-          if (data?.held === instance && !isHolder) resolve('copy')
+          if ((data?.held === instance || data?.holder !== undefined) && !isHolder) resolve('copy')
         }
       })
       channel.postMessage({ ask: instance })
@@ -47,7 +47,11 @@ export function tabClaims(clock: Clock): Claims {
       })
       const answer = await Promise.race([isCopied, isFree])
       if (answer === 'copy') release()
-      isHolder = answer === 'mine'
+      else {
+        isHolder = true
+        // Who asked before we could say so is told now.
+        channel.postMessage({ holder: instance })
+      }
       return answer
     },
     release: () => release(),

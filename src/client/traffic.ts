@@ -1,0 +1,303 @@
+// Rooms and publishes on the connection there is: what may be sent now, in which order, and whose each answer is.
+// It knows nothing of dials and credentials.
+
+import { encodeFrame } from '../protocol/codec.js'
+import type { ClientFrame, Data, Denied, Refused, RoomAsk, ServerFrame } from '../protocol/frames.js'
+import { defaultLimits, type Limits } from '../protocol/limits.js'
+import type { Chance, Clock } from '../protocol/time.js'
+import type { Report } from './emitter.js'
+import { asksOf } from './hello.js'
+import type { OpenRooms, OutboxLimits } from './outbox.js'
+import { type Publication, Publishing, type PublishOptions, publishFrame } from './publishing.js'
+import { Requests } from './requests.js'
+import { type JoinOptions, RoomCore, type RoomHost } from './room-core.js'
+import type { RoomOutcome } from './session-events.js'
+
+/** `greeted`: the hello has left, its answer has not come. */
+export type Way = 'none' | 'greeted' | 'connected'
+
+export interface TrafficHost {
+  readonly way: Way
+  readonly bufferedBytes: number
+  /** The session that publishes are meant for. */
+  readonly session: string | null
+  send(frame: ClientFrame | string | Uint8Array): void
+  breach(message: string): void
+  waiting(count: number): void
+  duplicate(): void
+  hole(): void
+}
+
+export interface TrafficOptions {
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly outbox: OutboxLimits
+  readonly report: Report
+}
+
+type RoomFrame = Exclude<ServerFrame, { type: 'welcome' | 'bye' }>
+type Hear = { readonly [type in RoomFrame['type']]: (frame: Extract<RoomFrame, { type: type }>) => void }
+
+/** Until the welcome a server queues 64 frames and 128 kB; and a link that has more waiting is slow. */
+const queuedBytesMax = 65_536
+/** What the envelope of a publish takes at most. */
+const envelopeBytes = 1_024
+/** After these more may be sent. */
+const answers: ReadonlySet<string> = new Set(['joined', 'denied', 'published', 'refused', 'left'])
+
+export class Traffic implements RoomHost {
+  readonly #options: TrafficOptions
+  readonly #host: TrafficHost
+  readonly #publishing: Publishing
+  readonly #rooms = new Map<string, RoomCore>()
+  /** Rooms that were left; the server is told as soon as it can be. */
+  readonly #toLeave = new Set<string>()
+  #requests = new Requests(defaultLimits)
+  #pipelinedBytes = 0
+  #outcomes = new Map<string, RoomOutcome>()
+  #waitingCount = 0
+  #isClosed = false
+  #cancelFlush = () => {}
+  #leaving: ((isTold: boolean) => void) | null = null
+
+  constructor(options: TrafficOptions, host: TrafficHost) {
+    const { outbox, chance, clock } = options
+    this.#options = options
+    this.#host = host
+    this.#publishing = new Publishing(outbox, chance, clock, (room, at) => this.#rooms.get(room)?.acknowledged(at))
+  }
+
+  get outbox(): Publishing['outbox'] {
+    return this.#publishing.outbox
+  }
+
+  /** What the rooms of the last hello were answered. */
+  get outcomes(): ReadonlyMap<string, RoomOutcome> {
+    return this.#outcomes
+  }
+
+  join(name: string, options: JoinOptions): RoomCore {
+    // Who left and comes back starts anew: what was shown is gone.
+    const known = this.#toLeave.delete(name) ? undefined : this.#rooms.get(name)
+    const room = known ?? new RoomCore(name, options, this, this.#options.report)
+    this.#rooms.set(name, room)
+    room.reopen(options.presence ?? false)
+    this.flush()
+    return room
+  }
+
+  /** Publishes of the room that are not settled still are; then the server is told. */
+  leaveRoom(room: RoomCore): void {
+    if (this.#rooms.get(room.name) !== room) return
+    this.#toLeave.add(room.name)
+    this.flush()
+  }
+
+  /** `room` is null when it was left by who asks. */
+  publish(room: RoomCore | null, name: string, data: Data, options: PublishOptions): Publication {
+    if (this.#isClosed) return this.#publishing.refuse('closed', 'the session is closed')
+    const isIn = room !== null && this.#rooms.get(name) === room && !this.#toLeave.has(name)
+    if (!isIn || room.isShut) return this.#publishing.refuse('left', `this session is not in the room ${name}`)
+    const publication = this.#publishing.publish(name, data, options)
+    this.flush()
+    return publication
+  }
+
+  cancel(mark: string): boolean {
+    const isCancelled = this.outbox.cancel(mark)
+    this.flush()
+    return isCancelled
+  }
+
+  /** False: it was dropped, because nobody would get it now. */
+  signal(room: RoomCore, data: Data): boolean {
+    const isOpen = this.#host.way === 'connected' && room.place === 'joined'
+    if (!isOpen || this.#host.bufferedBytes > queuedBytesMax) return false
+    const frame = encodeFrame({ type: 'signal', room: room.name, data })
+    if (frame.length > this.#publishing.payloadBytesMax) return false
+    this.#host.send(frame)
+    return true
+  }
+
+  /** Ends the session at the server. Resolves with whether it said so. */
+  leaveSession(patienceMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const cancel = this.#options.clock.after(patienceMs, () => this.#leaving?.(false))
+      this.#leaving = (isTold) => {
+        cancel()
+        resolve(isTold)
+      }
+      if (this.#host.way !== 'connected') this.#leaving(false)
+      this.send({ type: 'leave', id: this.#requests.add({ kind: 'leave', room: null }), room: null })
+    })
+  }
+
+  /** A hello is made: these rooms go into it, beside this token. */
+  greeting(token: string | undefined): readonly RoomAsk[] {
+    this.#requests = new Requests(defaultLimits)
+    this.#pipelinedBytes = 0
+    this.#outcomes = new Map()
+    return asksOf(
+      [...this.#rooms.values()].filter((room) => !this.#isGone(room)),
+      token,
+    )
+  }
+
+  welcomed(limits: Limits, isOtherUser: boolean): void {
+    this.#requests.allow(limits.inFlightMax)
+    this.#publishing.payloadBytesMax = limits.payloadBytesMax
+    if (isOtherUser) this.outbox.failAll('user-changed', 'another user has signed in')
+  }
+
+  /** `isBreak`: it broke in use, and nobody said why. */
+  lost(isBreak: boolean): void {
+    for (const room of this.#rooms.values()) room.lost()
+    this.outbox.linkLost(isBreak)
+    this.#leaving?.(false)
+  }
+
+  /** Settles everything. Idempotent. */
+  close(): void {
+    this.#isClosed = true
+    this.outbox.failAll('closed', 'the session was closed')
+    this.#tellWaiting()
+    this.#leaving?.(false)
+    this.#cancelFlush()
+  }
+
+  hear(frame: RoomFrame): void {
+    ;(this.#hear[frame.type] as (frame: RoomFrame) => void)(frame)
+    if (answers.has(frame.type)) this.flush()
+  }
+
+  wantsJoin(): void {
+    this.flush()
+  }
+
+  send(frame: ClientFrame): void {
+    this.#host.send(frame)
+  }
+
+  breach(message: string): void {
+    this.#host.breach(message)
+  }
+
+  duplicate(): void {
+    this.#host.duplicate()
+  }
+
+  hole(): void {
+    this.#host.hole()
+  }
+
+  /** Sends what may be sent now, and comes back when more may be. */
+  flush(): void {
+    if (this.#isClosed) return
+    const { clock } = this.#options
+    const nowMs = clock.nowMs()
+    this.outbox.expire(nowMs)
+    const isConnected = this.#host.way === 'connected'
+    if (isConnected) this.#flushRooms(nowMs)
+    if (this.#host.way !== 'none' && this.#host.session !== null) this.#flushPublishes(nowMs, this.#host.session)
+    this.#tellWaiting()
+    this.#cancelFlush()
+    let dueMs = this.outbox.dueMs(nowMs)
+    for (const { notBeforeMs } of this.#rooms.values()) {
+      if (isConnected && notBeforeMs > nowMs) dueMs = Math.min(dueMs, notBeforeMs)
+    }
+    if (dueMs < Number.POSITIVE_INFINITY) {
+      this.#cancelFlush = clock.after(Math.ceil(dueMs - nowMs), () => this.flush())
+    }
+  }
+
+  #tellWaiting(): void {
+    const { count } = this.outbox
+    if (count === this.#waitingCount) return
+    this.#waitingCount = count
+    this.#host.waiting(count)
+  }
+
+  #flushRooms(nowMs: number): void {
+    for (const [name, room] of this.#rooms) {
+      if (!this.#requests.hasRoom) return
+      if (this.#isGone(room)) {
+        this.#toLeave.delete(name)
+        this.#rooms.delete(name)
+        this.outbox.forget(name)
+        this.send({ type: 'leave', id: this.#requests.add({ kind: 'leave', room: name }), room: name })
+      } else if (room.isWanting(nowMs)) {
+        const id = this.#requests.add({ kind: 'join', room: name })
+        this.send({ type: 'join', id, ...room.ask(id) })
+      }
+    }
+  }
+
+  #flushPublishes(nowMs: number, session: string): void {
+    const isPipelined = this.#host.way === 'greeted'
+    const rooms: OpenRooms = {
+      isOpen: (name) => this.#rooms.get(name)?.isOpen ?? false,
+      positionOf: (name) => this.#rooms.get(name)?.received ?? null,
+    }
+    while (this.#requests.hasRoom && !(isPipelined && this.#pipelinedBytes > queuedBytesMax)) {
+      const outgoing = this.outbox.take(nowMs, rooms)
+      if (outgoing === null) return
+      this.#pipelinedBytes += outgoing.bytes + envelopeBytes
+      const id = this.#requests.add({ kind: 'publish', seq: outgoing.header.seq })
+      this.#host.send(publishFrame(outgoing, id, session))
+    }
+  }
+
+  /** Left, and nothing of it is on its way any more. */
+  #isGone({ name }: RoomCore): boolean {
+    return this.#toLeave.has(name) && !this.outbox.has(name)
+  }
+
+  #denied(frame: Denied): void {
+    if (frame.id !== undefined) this.#requests.take(frame.id)
+    const room = this.#rooms.get(frame.room)
+    if (room === undefined || !room.denied(frame, this.#options.clock.nowMs())) return
+    if (frame.id === undefined) this.#outcomes.set(frame.room, { kind: 'denied', reason: frame.reason })
+    if (!frame.retry) this.outbox.failAll(frame.reason, frame.message, frame.room)
+  }
+
+  #refused(frame: Refused): void {
+    const request = frame.id === null ? undefined : this.#requests.take(frame.id)
+    if (request?.kind === 'publish') this.#publishing.refused(request.seq, frame)
+    if (request?.kind === 'join') this.#denied({ ...frame, type: 'denied', id: frame.id ?? 0, room: request.room })
+    if (request?.kind === 'leave' && request.room === null) this.#leaving?.(false)
+  }
+
+  readonly #hear: Hear = {
+    joined: (frame) => {
+      if (frame.id !== undefined) this.#requests.take(frame.id)
+      if (!this.#rooms.get(frame.room)?.joined(frame)) return
+      if (frame.id === undefined) this.#outcomes.set(frame.room, frame.verdict)
+    },
+    denied: (frame) => this.#denied(frame),
+    entry: (frame) => this.#rooms.get(frame.room)?.entry(frame),
+    void: (frame) => this.#rooms.get(frame.room)?.entry(frame),
+    gap: (frame) => this.#rooms.get(frame.room)?.gap(frame),
+    live: ({ room }) => {
+      if (room !== null) this.#rooms.get(room)?.live()
+    },
+    published: (frame) => {
+      const request = this.#requests.take(frame.id)
+      if (request?.kind === 'publish') this.#publishing.answered(request.seq, frame)
+    },
+    left: ({ id, room }) => {
+      this.#requests.take(id)
+      if (room === null) this.#leaving?.(true)
+    },
+    refused: (frame) => this.#refused(frame),
+    presence: (frame) => this.#rooms.get(frame.room)?.presence(frame),
+    'presence-changed': (frame) => this.#rooms.get(frame.room)?.presenceChanged(frame),
+    signalled: (frame) => this.#rooms.get(frame.room)?.signalled(frame),
+    removed: ({ room, reason }) => {
+      this.#rooms.get(room)?.removed(reason)
+      this.outbox.failAll('not-joined', `this session was taken out of ${room}`, room)
+    },
+    beat: ({ sent }) => {
+      for (const [room, offset] of sent) this.#rooms.get(room)?.sentTo(offset)
+    },
+  }
+}
