@@ -35,7 +35,11 @@ export function createCore(options: EngineOptions): Core {
   const { store, clock, chance, settings, host } = options
   const report = (error: unknown, doing: string) => host.report(error, doing)
   const timers = new Timers({ movedEarlier: () => host.wakeMoved(), failed: (error) => report(error, 'a timer') })
-  const turn = new Turn({ wanted: () => host.turnWanted(), failed: (error) => report(error, 'the end of a turn') })
+  const turn = new Turn({
+    nowMs: () => clock.nowMs(),
+    wanted: () => host.turnWanted(),
+    failed: (error) => report(error, 'the end of a turn'),
+  })
   const after = (delayMs: number, run: () => void) => timers.at(clock.nowMs() + delayMs, run)
   return {
     node: options.node,

@@ -13,9 +13,6 @@ import { Watch } from './watch.js'
 
 export type ByeAsk = Parameters<Outlet['close']>[0]
 
-/** A write that took longer than this did not complete in its turn, even when no other turn came. */
-const turnMs = 50
-
 /** Signals are dropped while more than this waits. */
 const signalBytesMax = 65_536
 
@@ -186,12 +183,12 @@ export class ConnectionOutlet implements Outlet {
   #write(chunks: readonly Uint8Array[]): void {
     this.#isWriting = true
     const { turn } = this.#core
-    const begun = { turn: turn.count, ms: this.#core.nowMs() }
+    const begun = turn.count
     let isAnswered = false
     const written = () => {
       if (isAnswered) return
       isAnswered = true
-      this.#isNarrow = turn.count !== begun.turn || this.#core.nowMs() - begun.ms > turnMs
+      this.#isNarrow = !turn.isStill(begun)
       this.#written()
     }
     this.#watch.writeBegan()

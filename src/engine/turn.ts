@@ -11,20 +11,32 @@ export interface Writer {
   flush(): void
 }
 
+/** What a turn set off comes back within this; later, the loop was elsewhere in between. */
+const echoMs = 5
+
 export class Turn {
   /** Rises with every turn. */
   count = 0
+  /** When the last turn was done. */
+  endedMs = 0
   #moved = new Set<Moved>()
   #writers = new Set<Writer>()
   #isWanted = false
   #isRunning = false
+  readonly #nowMs: () => number
   readonly #wanted: () => void
   readonly #failed: (error: unknown) => void
 
   /** `wanted` is called once until the next `run`; `failed` with what a part threw: the others go on. */
-  constructor(hear: { wanted: () => void; failed: (error: unknown) => void }) {
+  constructor(hear: { nowMs: () => number; wanted: () => void; failed: (error: unknown) => void }) {
+    this.#nowMs = hear.nowMs
     this.#wanted = hear.wanted
     this.#failed = hear.failed
+  }
+
+  /** True while the turn `count` runs, and until the loop went on to something else. */
+  isStill(count: number): boolean {
+    return count === this.count && (this.#isRunning || this.#nowMs() - this.endedMs <= echoMs)
   }
 
   settle(moved: Moved): void {
@@ -49,6 +61,7 @@ export class Turn {
     this.#writers = new Set()
     for (const writer of writers) this.#guard(() => writer.flush())
     this.#isRunning = false
+    this.endedMs = this.#nowMs()
     if (this.#moved.size + this.#writers.size > 0) this.#want()
   }
 

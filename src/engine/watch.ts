@@ -78,7 +78,7 @@ export class Watch {
   }
 
   #arm(): void {
-    if (this.#isOver) return
+    if (this.#isOver || (this.#isRecheck && this.#timer !== null)) return
     const dueMs = Math.min(this.#beatAtMs, this.#silentAtMs(), this.#slowAtMs())
     if (this.#timer !== null && this.#timer.atMs <= dueMs) return
     this.#timer?.cancel()
