@@ -63,8 +63,8 @@ export function append(
   }
   if (decision.answer.kind !== 'appended') return { answer: decision.answer, entry: null }
 
-  const { tag: _, ...told } = ask.entry
-  const entry: Entry = { ...told, position: decision.answer.position }
+  const { atMs, by, mark, key: entryKey, data } = ask.entry
+  const entry: Entry = { position: decision.answer.position, atMs, by, mark, key: entryKey, data }
   add(room, entry, nowMs)
   forget(room, nowMs)
   trim(room, nowMs)
@@ -97,12 +97,12 @@ export function read(room: RoomLog, ask: Read, nowMs: number): Page {
   }
 }
 
-/** Takes what retention no longer allows. True: something is still kept. */
-export function trim(room: RoomLog, nowMs: number): boolean {
+/** Takes what retention no longer allows. */
+export function trim(room: RoomLog, nowMs: number): void {
   const { retention } = room
   for (let oldest = room.kept[room.first]; oldest !== undefined && retention !== null; oldest = room.kept[room.first]) {
     const entriesCount = room.kept.length - room.first
-    if (!mustTrim({ entriesCount, bytes: room.bytes, oldestMs: oldest.keptMs }, retention, nowMs)) return true
+    if (!mustTrim({ entriesCount, bytes: room.bytes, oldestMs: oldest.keptMs }, retention, nowMs)) break
     const { position, key, data } = oldest.entry
     if (key !== null && room.keyed.get(key) === position.offset) room.keyed.delete(key)
     room.bytes -= bytesOf(data)
@@ -110,13 +110,12 @@ export function trim(room: RoomLog, nowMs: number): boolean {
     room.log = trimmedAt(room.log, { offset: position.offset, tag: position.tag })
   }
   compact(room)
-  return false
 }
 
-/** Forgets producers and watermarks that were not used for long. True: some are still kept. */
-export function forget(room: RoomLog, nowMs: number): boolean {
+/** Forgets producers and watermarks that were not used for long. */
+export function forget(room: RoomLog, nowMs: number): void {
   const { retention, producers, watermarks } = room
-  if (retention === null) return false
+  if (retention === null) return
   for (const [key, { record, usedMs }] of producers) {
     if (!mustForget({ count: producers.size, oldestUseMs: usedMs }, retention, nowMs)) break
     producers.delete(key)
@@ -126,7 +125,6 @@ export function forget(room: RoomLog, nowMs: number): boolean {
     if (nowMs - usedMs < retention.producerAgeMs) break
     watermarks.delete(session)
   }
-  return producers.size + watermarks.size > 0
 }
 
 function add(room: RoomLog, entry: Entry, nowMs: number): void {

@@ -357,8 +357,8 @@ export interface Store {
   board(room: string, board: string): Promise<Board>
   changeBoard(ask: ChangeBoard): Promise<BoardChanged>
 
-  session(id: string): Promise<SessionRow | null>
-  sessionsOf(user: string): Promise<readonly SessionRow[]>
+  session(id: string): Promise<SessionRow | null> // ended ones too, for 24 h of hold time
+  sessionsOf(user: string): Promise<readonly SessionRow[]> // that have not ended
   /** One atomic step: secret, attempt, rights; raises the generation, sets the owner, tells `$control`. */
   attach(ask: Attach): Promise<Attached>
   /** The connection is gone: live → held, from now. Repeatable. */
