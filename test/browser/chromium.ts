@@ -7,6 +7,8 @@ import { binaryOf } from '../../tools/machine.js'
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({
     executablePath: binaryOf('chromium'),
+    // Pages come back from it as they do for people.
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
     args: [
       '--no-sandbox',
       '--disable-gpu',

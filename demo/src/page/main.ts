@@ -45,6 +45,7 @@ session.on('resume', ({ rooms: outcomes }) => {
 })
 session.on('live', ({ session: id }) => {
   hasBeenLive = true
+  page.storm.note.textContent = ''
   page.identity.textContent = `Session ${id}. It survives drops, and a reload of this tab.`
   showConnection()
   showCounts()
