@@ -268,19 +268,15 @@ class Inbound implements Connection {
 function noHello(decoded: Decoded<ClientFrame>): Bye {
   switch (decoded.kind) {
     case 'bad-frame':
+    case 'bad-message':
       return { reason: 'bad-frame', message: decoded.message, kept: true }
     case 'too-large':
       return { reason: 'too-large', message: `a hello has at most ${bounds.helloBytesMax} bytes`, kept: true }
-    case 'bad-message': {
-      // What a client stored and cannot be a session must not keep it out for good.
-      const isSession = decoded.message.startsWith('hello: session ')
-      return { reason: isSession ? 'session-invalid' : 'bad-message', message: decoded.message, kept: true }
-    }
     case 'unsupported':
       if (decoded.type !== 'hello') break
       return { reason: 'unsupported-version', message: `this server speaks version ${protocolVersion}`, kept: true }
   }
-  return { reason: 'bad-message', message: 'the first frame must be a hello', kept: true }
+  return { reason: 'bad-frame', message: 'the first frame must be a hello', kept: true }
 }
 
 function handle(frame: ClientFrame, talk: Conversation): void {
