@@ -2,12 +2,13 @@
 // a session; this registry only follows.
 
 import type { EndReason } from '../protocol/reasons.js'
-import type { Attach, Attached } from '../store/store.js'
+import type { Attach, Attached, SessionRow } from '../store/store.js'
 import type { Core } from './core.js'
 import { type Departure, Departures } from './departures.js'
 import type { AttachAnswer, DropReason, SessionEvent } from './engine.js'
 import { type ConnectionOutlet, dropReasonOf } from './outlet.js'
 import { type Granted, isGranted, Session } from './session.js'
+import { Strays } from './strays.js'
 
 export type AttachAsk = Omit<Attach, 'node' | 'connection' | 'newSession' | 'holdMs'>
 
@@ -33,6 +34,7 @@ export class Sessions {
   readonly live = new Map<string, Session>()
   readonly departures: Departures
   readonly #core: Core
+  readonly #strays: Strays
   readonly #tell: (event: SessionEvent) => void
   readonly #resumed: (session: Session) => void
   readonly #over: (session: Session) => void
@@ -46,6 +48,7 @@ export class Sessions {
     this.#resumed = hear.resumed
     this.#over = hear.over
     this.departures = new Departures(core, (departure) => this.#dropped(departure))
+    this.#strays = new Strays(core, (row) => this.#unserved(row))
   }
 
   async attach(outlet: ConnectionOutlet, ask: AttachAsk): Promise<AttachAnswer> {
@@ -67,10 +70,15 @@ export class Sessions {
       newSession: this.#core.randomId(sessionIdBytes),
       holdMs: this.#core.settings.sessionHoldMs,
     }
-    const attached = await this.#core.ask(
-      (store) => store.attach(whole),
-      (late) => this.#attachedLate(late),
-    )
+    const attached = await this.#core
+      .ask(
+        (store) => store.attach(whole),
+        (late) => this.#attachedLate(late),
+      )
+      .catch((error: unknown) => {
+        this.#strays.look(whole)
+        throw error
+      })
     if (!isGranted(attached)) return { kind: 'refused', attached }
     return { kind: 'attached', session: this.#register(outlet, attached), attached }
   }
@@ -136,15 +144,17 @@ export class Sessions {
     return session
   }
 
-  /** The caller has given up: nobody serves it. */
   #attachedLate(late: Attached): void {
-    if (!isGranted(late)) return
-    const { id, user, generation } = late.row
+    if (isGranted(late)) this.#unserved(late.row)
+  }
+
+  /** It was attached, and whoever asked was told that it was not: nobody serves it. */
+  #unserved({ id, user, generation, instance, newReason }: SessionRow): void {
     const older = this.live.get(id)
-    if (older !== undefined && older.generation < generation) this.#supersede(older, late.row.instance)
-    if (older === undefined || older.generation < generation) {
-      this.departures.add({ session: id, generation, user, reason: 'cut', liveMs: 0 })
-    }
+    if (older !== undefined && older.generation >= generation) return
+    if (older !== undefined) this.#supersede(older, instance)
+    const isSilent = generation === 1 && newReason === 'created'
+    this.departures.add({ session: id, generation, user, reason: 'cut', liveMs: 0, isSilent })
   }
 
   #obey(session: Session, told: Told): void {
@@ -182,14 +192,14 @@ export class Sessions {
     if (this.#told.size > toldMax && oldest !== undefined) this.#told.delete(oldest)
   }
 
-  #dropped({ session, generation, user, reason, liveMs }: Departure): void {
-    this.#tell({ id: `${session}:${generation}:drop`, session, user, kind: 'drop', reason, liveMs })
+  #dropped({ session, generation, user, reason, liveMs, isSilent }: Departure): void {
+    if (!isSilent) this.#tell({ id: `${session}:${generation}:drop`, session, user, kind: 'drop', reason, liveMs })
   }
 }
 
 function departureOf(session: Session, reason: DropReason, core: Core): Departure {
   const { id, generation, user, attachedMs } = session
-  return { session: id, generation, user, reason, liveMs: core.nowMs() - attachedMs }
+  return { session: id, generation, user, reason, liveMs: core.nowMs() - attachedMs, isSilent: false }
 }
 
 function arrivalOf({ kind, row, downMs, superseded }: Granted): SessionEvent {

@@ -262,42 +262,51 @@ export class Client {
   readonly instance: string
   #seq = 0
   #prev = new Map<string, number>()
-  #secret: { id: string; current: string; next: string } | null = null
-  #next = `secret ${++secretCount}`
+  #secret: { id: string; current: string } | null = null
+  #next = `secret-${++secretCount}`
 
   constructor(node: Node, user: string) {
     this.node = node
     this.user = user
     this.wire = new Wire(node.clock)
-    this.instance = `instance ${++secretCount}`
+    this.instance = `instance-${++secretCount}`
   }
 
-  /** Dials a node; a session that it has is resumed. */
-  async dial(node: Node = this.node, options: { readonly writtenAfterMs?: number } = {}): Promise<AttachAnswer> {
+  /** Dials a node; a session that it has is resumed. Null: a later dial came before the answer. */
+  async dial(node: Node = this.node, options: { readonly writtenAfterMs?: number } = {}): Promise<AttachAnswer | null> {
     this.node = node
     const wire = new Wire(node.clock, options.writtenAfterMs)
-    wire.heard = (frame) => this.#heard(frame)
+    // What an older connection still brings is ignored.
+    wire.heard = (frame) => {
+      if (this.wire === wire) this.#heard(frame)
+    }
     this.wire = wire
     for (const place of this.places.values()) place.isJoined = false
     const outlet = node.engine.open(wire.transport)
     this.outlet = outlet
+    this.session = null
     this.attempt += 1
     const secret = this.#secret
+    const nextHash = this.#next
     const resume = secret === null ? null : { session: secret.id, secretHash: secret.current, previousHash: null }
-    const answer = await node.engine.attach(outlet, {
+    const { attempt } = this
+    const row = resume === null ? null : await this.#orClosed(outlet, node.engine.row(resume.session))
+    const asking = node.engine.attach(outlet, {
       resume,
-      nextHash: this.#next,
-      attempt: this.attempt,
+      nextHash,
+      attempt,
       instance: this.instance,
       user: { user: this.user, claims: null },
       mayTakeOver: true,
-      rightsVersion:
-        resume === null ? null : ((await node.engine.store.session(resume.session))?.rightsVersion ?? null),
+      rightsVersion: row?.rightsVersion ?? null,
     })
+    const answer = await this.#orClosed(outlet, asking)
+    // Its welcome is not read: the pair of secrets stays what it was.
+    if (this.wire !== wire) return null
     if (answer.kind !== 'attached') return answer
     this.session = answer.session
-    this.#secret = { id: answer.session.id, current: this.#next, next: '' }
-    this.#next = `secret ${++secretCount}`
+    this.#secret = { id: answer.session.id, current: nextHash }
+    this.#next = `secret-${++secretCount}`
     return answer
   }
 
@@ -342,6 +351,18 @@ export class Client {
 
   data(room: string): (Data | undefined)[] {
     return this.place(room).delivered.map(({ data }) => data)
+  }
+
+  /** What a server does when the store is not there. */
+  async #orClosed<T>(outlet: Outlet, promise: Promise<T>): Promise<T> {
+    const { engine } = this.node
+    try {
+      return await promise
+    } catch (error) {
+      outlet.close({ reason: 'store-unavailable' })
+      engine.closed(outlet, 'closed')
+      throw error
+    }
   }
 
   #heard(frame: ServerFrame): void {
