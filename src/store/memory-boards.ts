@@ -91,13 +91,12 @@ function fenceOf(board: BoardState, key: string): number {
   return board.items.get(key)?.fence ?? board.removed.get(key) ?? Number.NEGATIVE_INFINITY
 }
 
+/** How many items there would be; 0 when none is added. */
 function countAfter(board: BoardState, set: ChangeBoard['set'], removed: ChangeBoard['removed']): number {
-  const keys = new Set(board.items.keys())
-  for (const { key } of removed) keys.delete(key)
-  const before = keys.size
-  for (const { key } of set) keys.add(key)
+  const gone = new Set(removed.map(({ key }) => key).filter((key) => board.items.has(key)))
+  const added = new Set(set.map(({ key }) => key).filter((key) => !board.items.has(key) || gone.has(key)))
   // A board that is over a lowered limit may still change and shrink.
-  return keys.size > before ? keys.size : 0
+  return added.size === 0 ? 0 : board.items.size - gone.size + added.size
 }
 
 function apply(board: BoardState, set: ChangeBoard['set'], removed: ChangeBoard['removed']): void {
