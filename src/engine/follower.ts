@@ -2,7 +2,7 @@
 // hint: what comes next in order is taken, everything else is a reason to read. It keeps no entries.
 
 import type { Position } from '../protocol/position.js'
-import type { Entry, Following, Hint, Page } from '../store/store.js'
+import { type Entry, type Following, type Hint, type Page, StoreUnavailable } from '../store/store.js'
 import { BackOff } from './back-off.js'
 import type { Core } from './core.js'
 import type { Timer } from './timers.js'
@@ -115,8 +115,9 @@ export class Follower {
         this.#backOff.succeeded()
         if (!isAtEnd || this.#mustReadAgain) this.#readAgain()
       },
-      () => {
+      (error: unknown) => {
         this.#isReading = false
+        if (!(error instanceof StoreUnavailable)) this.#core.report(error, `following ${this.#room}`)
         if (!this.#isClosed) this.#backOff.failed(() => this.#retry())
       },
     )
@@ -172,10 +173,15 @@ export class Follower {
 
   #heard(hint: Hint): void {
     if (this.#isClosed) return
-    if (hint.kind !== 'entries') this.#host.hint(hint)
-    // It may be newer than the read that is under way: that one is followed by another.
-    else if (this.#head === null) this.#mustReadAgain = true
-    else this.hear(hint.entries)
+    try {
+      if (hint.kind !== 'entries') this.#host.hint(hint)
+      // It may be newer than the read that is under way: that one is followed by another.
+      else if (this.#head === null) this.#mustReadAgain = true
+      else this.hear(hint.entries)
+    } catch (error) {
+      // The driver is not to blame.
+      this.#core.report(error, `following ${this.#room}`)
+    }
   }
 
   /** One page. True: the end of the log was reached. */
