@@ -55,7 +55,7 @@ export function append(
   const watermark = ask.fence === null ? 0 : (room.watermarks.get(ask.fence.session)?.generation ?? 0)
   const decision = decideAppend({ log: room.log, watermark, record }, ask)
 
-  if (ask.fence !== null && decision.watermark !== null) raise(room, ask.fence, nowMs)
+  if (ask.fence !== null && decision.answer.kind !== 'fenced') raise(room, ask.fence, nowMs)
   const used = decision.record ?? record
   if (key !== null && used !== null) {
     room.producers.delete(key)

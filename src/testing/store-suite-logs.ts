@@ -230,6 +230,20 @@ export const logRules = suite(({ describe, test, expect }, open) => {
         }
       }),
     )
+
+    test(
+      '[LOG-8] the fence of a session that writes is never forgotten',
+      on(async ({ store, advance }) => {
+        const retention = { ...roomy, producerAgeMs: 1_000 }
+        const write = (generation: number) =>
+          append(store, 'a', '1', { retention, fence: { session: 's', generation } })
+        for (const _ of [1, 2, 3]) {
+          expect(await write(2)).toMatchObject({ kind: 'appended' })
+          await advance(900)
+        }
+        expect(await write(1)).toEqual({ kind: 'fenced', generation: 2 })
+      }),
+    )
   })
 
   describe('followers', () => {
