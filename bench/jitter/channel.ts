@@ -25,7 +25,7 @@ export interface ServerProcess {
 
 /** Resolves when it listens. Should it die before `stop`, the run is over: the error says so. */
 export async function startServer(died: (error: Error) => void): Promise<ServerProcess> {
-  const child = fork(fileURLToPath(new URL('server.ts', import.meta.url)), {
+  const child = fork(fileURLToPath(new URL('./server.ts', import.meta.url)), {
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
     execArgv: ['--import', 'tsx'],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -23,6 +23,6 @@ test('a client that knows only the written protocol creates a session, is cut, r
   const server = await createServer({ port: 0, rooms: { lobby: {} }, log: false })
   undo.push(() => server.close())
   const { code, said } = await run([`ws://127.0.0.1:${server.port}/v1/connect`, 'lobby'])
-  expect(said.match(/^ok /gm)?.length, said).toBe(7)
+  expect(said.match(/^ok /gm)?.length, said).toBe(9)
   expect(code, said).toBe(0)
 })

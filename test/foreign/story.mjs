@@ -131,8 +131,10 @@ const steps = [
   ['what was missed while cut comes once, in order; a publish of unknown fate is applied once', resumes],
   ['the same resume again is accepted; an older attempt is not', repeats],
   ['bytes travel as they are', sendsBytes],
+  ['a room is joined later, with its past and its people; what is not kept is only signalled', looksAround],
   ['a wrong secret gets a new session, and nothing of the old one', guesses],
   ['what is no frame, and what is no frame type, is answered', misspeaks],
+  ['a copied secret ends the session for both who have it', isStolen],
   ['leaving ends the session', leaves],
 ]
 
@@ -220,6 +222,43 @@ async function sendsBytes() {
   same([...entry.data], [0, 1, 2, 253, 254, 255])
 }
 
+async function looksAround() {
+  const carl = newcomer('carl')
+  const wire = await dial(url)
+  wire.send(helloOf(carl, { rooms: [] }))
+  carl.session = (await expect(wire, 'welcome')).session
+  equal((await expect(wire, 'live')).room, null)
+  wire.send({ type: 'join', id: 1, room, last: 2, presence: true })
+  const joined = await expect(wire, 'joined')
+  same([joined.id, joined.room, joined.verdict.kind], [1, room, 'complete'])
+  equal(joined.verdict.to - joined.verdict.from, 2)
+  const presence = await wire.take('the presence', (frame) => frame.type === 'presence')
+  equal(wrongWith(presence), null)
+  ok(presence.members.some(({ session, state }) => session === ann.session && state === 'live'))
+  for (const offset of [joined.position.offset + 1, joined.position.offset + 2]) {
+    equal((await expect(wire, 'entry')).offset, offset)
+  }
+  equal((await expect(wire, 'live')).room, room)
+
+  annWire.send({ type: 'track', room, data: { mood: 'calm' } })
+  for (let version = presence.version; ; ) {
+    const change = await expect(wire, 'presence-changed')
+    equal(change.since, version)
+    version = change.version
+    if (change.set.some((member) => member.session === ann.session && member.data?.mood === 'calm')) break
+  }
+  annWire.send({ type: 'signal', room, data: { typing: true } })
+  const signalled = await wire.take('a signal', (frame) => frame.type === 'signalled')
+  equal(wrongWith(signalled), null)
+  same([signalled.by.session, signalled.data], [ann.session, { typing: true }])
+  wire.send({ type: 'leave', id: 2, room })
+  const left = await wire.take('left', (frame) => frame.type === 'left')
+  same(left, { type: 'left', id: 2, room })
+  wire.send(publish(carl, 3, { text: 'from outside' }))
+  equal((await wire.take('a refusal', (frame) => frame.type === 'refused')).reason, 'not-joined')
+  wire.cut()
+}
+
 async function guesses() {
   const eve = { ...newcomer('eve'), session: ann.session, secret: random(32) }
   const { wire, welcome } = await arrive(eve)
@@ -242,6 +281,23 @@ async function misspeaks() {
   const bye = await expect(stranger, 'bye')
   same([bye.code, bye.reason, bye.retry], [4500, 'bad-frame', false])
   equal((await stranger.end()).code, 4500)
+}
+
+async function isStolen() {
+  const dora = newcomer('dora')
+  ;(await arrive(dora)).wire.cut()
+  const thief = { ...dora, instance: random(), next: random(32) }
+  const { wire } = await arrive(thief)
+  equal(thief.session, dora.session)
+  // Dora comes back with the secret that the thief has used, and another next one: one of them has a copy.
+  const late = await dial(url)
+  late.send(helloOf({ ...dora, attempt: thief.attempt }))
+  for (const each of [late, wire]) {
+    const bye = await each.take('a bye', (frame) => frame.type === 'bye')
+    equal(wrongWith(bye), null)
+    equal(bye.kept, false)
+    equal((await each.end()).code, bye.code)
+  }
 }
 
 async function leaves() {
