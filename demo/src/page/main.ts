@@ -8,7 +8,8 @@ import { showPeople } from './people.js'
 import { RoomView, type RoomViewHost, type Unsettled } from './room-view.js'
 import { keptName, keptRoom, rooms, tab } from './tab.js'
 
-const session = connect(`/?tab=${tab}`)
+// Somebody is watching: try again sooner than an application of thousands should.
+const session = connect(`/?tab=${tab}`, { reconnect: { maxMs: 3_000 } })
 
 // The connection.
 

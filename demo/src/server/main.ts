@@ -1,4 +1,5 @@
-// `npm start`: the demo on http://localhost:7400.
+// `npm start`: the demo on http://localhost:7400. PORT (or HOLDFAST_PORT) and HOLDFAST_HOST say where it listens; other
+// machines of the network reach it with HOLDFAST_HOST=0.0.0.0.
 
 import { fileURLToPath } from 'node:url'
 import { startDemo } from './demo.js'
@@ -13,6 +14,7 @@ if (!Number.isInteger(port) || port < 0 || port > 65_535) {
 try {
   const demo = await startDemo({
     port,
+    host: process.env['HOLDFAST_HOST'] ?? '127.0.0.1',
     page: fileURLToPath(new URL('../../dist/', import.meta.url)),
     canBreak: process.env['NODE_ENV'] !== 'production',
   })
