@@ -10,7 +10,7 @@ import {
   type Welcome,
 } from '../protocol/frames.js'
 import type { Chance, Clock } from '../protocol/time.js'
-import { Connection, type ConnectionHost, type Prepared } from './connection.js'
+import { Connection, type ConnectionHost, type Loss, type Prepared } from './connection.js'
 import { Emitter, type Report } from './emitter.js'
 import { HealthMeter, type HealthOptions } from './health.js'
 import { Identity, type IdentityOptions } from './identity.js'
@@ -116,15 +116,17 @@ export class SessionCore implements ConnectionHost, TrafficHost {
   bye(frame: Bye): void {
     this.#options.log?.info({ code: frame.code, reason: frame.reason, message: frame.message }, 'bye')
     if (frame.lastAttempt !== undefined) this.identity.raise(frame.lastAttempt)
+    if (frame.ended === 'left') this.traffic.sessionLeft()
     // The session is over, or somebody has its secrets: `retryNow` makes another.
+    if (frame.ended !== undefined) this.traffic.ended()
     if (frame.ended !== undefined || frame.reason === 'secret-reused') this.identity.renew(frame.reason)
   }
 
-  lost(isBreak: boolean): void {
+  lost(how: Loss): void {
     this.#options.log?.info({ session: this.session }, 'drop')
     this.#isLive = false
     this.#lostAtMs ??= this.#options.clock.nowMs()
-    this.traffic.lost(isBreak)
+    this.traffic.lost(how)
   }
 
   renew(reason: string): void {

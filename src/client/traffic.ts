@@ -5,6 +5,7 @@ import { encodeFrame } from '../protocol/codec.js'
 import type { ClientFrame, Data, Denied, Refused, RoomAsk, ServerFrame } from '../protocol/frames.js'
 import { defaultLimits, type Limits } from '../protocol/limits.js'
 import type { Chance, Clock } from '../protocol/time.js'
+import type { Loss } from './connection.js'
 import type { Report } from './emitter.js'
 import { asksOf } from './hello.js'
 import type { OpenRooms, OutboxLimits } from './outbox.js'
@@ -132,6 +133,11 @@ export class Traffic implements RoomHost {
     })
   }
 
+  /** The session has left: the bye may come before the answer, or without it. */
+  sessionLeft(): void {
+    this.#leaving?.(true)
+  }
+
   /** A hello is made: these rooms go into it, beside this token. */
   greeting(token: string | undefined): readonly RoomAsk[] {
     this.#requests = new Requests(defaultLimits)
@@ -149,10 +155,14 @@ export class Traffic implements RoomHost {
     if (isOtherUser) this.outbox.failAll('user-changed', 'another user has signed in')
   }
 
-  /** `isBreak`: it broke in use, and nobody said why. */
-  lost(isBreak: boolean): void {
+  /** The server says that the session is over. */
+  ended(): void {
+    this.#leaving?.(true)
+  }
+
+  lost(how: Loss): void {
     for (const room of this.#rooms.values()) room.lost()
-    this.outbox.linkLost(isBreak)
+    this.outbox.linkLost(how)
     this.#leaving?.(false)
   }
 
