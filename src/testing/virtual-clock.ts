@@ -49,6 +49,8 @@ interface Owner {
 
 /** More turns than this without time moving is a loop that never ends. */
 const turnsMax = 200_000
+/** Times that differ by less are the same, but for rounding. */
+const roundingMs = 1e-6
 const wallStartMs = Date.UTC(2026, 0, 1)
 
 export function createVirtualClock(options: { readonly startMs?: number } = {}): VirtualClock {
@@ -169,7 +171,8 @@ function createProcess(line: Timeline): ProcessClock {
   const nowMs = () => base.ownMs + (line.nowMs() - base.lineMs) * rate
   return {
     nowMs,
-    wallMs: () => wallStartMs + nowMs() + wallOffsetMs,
+    // Whole, as that of every machine.
+    wallMs: () => Math.floor(wallStartMs + nowMs() + wallOffsetMs),
     after: (delayMs, run) => line.add(owner, 'timer', delayMs / rate, run),
     soon: (run) => line.add(owner, 'soon', 0, run),
     arrive: (delayMs, run) => line.add(owner, 'arrival', delayMs, run),
@@ -242,10 +245,12 @@ function createHeap(): Heap {
 }
 
 /** One real turn of the event loop: by then every promise that could settle has, with all that follows from it. */
-const hop: () => Promise<void> = typeof setImmediate === 'function' ? hopByImmediate : hopByMessage
+const immediate: typeof setImmediate | undefined = globalThis.setImmediate
+const hop: () => Promise<void> = typeof immediate === 'function' ? hopByImmediate : hopByMessage
 
+/** The machine's own, whatever stands in its place later: a simulation may forbid it to everybody else. */
 function hopByImmediate(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
+  return new Promise((resolve) => immediate?.(resolve))
 }
 
 function hopByMessage(): Promise<void> {
