@@ -168,12 +168,30 @@ function createProcess(line: Timeline): ProcessClock {
   let wallOffsetMs = 0
   let base = { lineMs: 0, ownMs: 0 }
 
-  const nowMs = () => base.ownMs + (line.nowMs() - base.lineMs) * rate
+  /** What a timer waited for is not in its future, whatever rounding says. */
+  let floorMs = Number.NEGATIVE_INFINITY
+
+  const nowMs = () => Math.max(floorMs, base.ownMs + (line.nowMs() - base.lineMs) * rate)
+  /** At or after the delay by its own time, also when the rate was changed meanwhile. */
+  const after = (delayMs: number, run: () => void): (() => void) => {
+    const dueMs = nowMs() + Math.max(0, delayMs || 0)
+    const ring = () => {
+      const earlyMs = dueMs - nowMs()
+      if (earlyMs > roundingMs) {
+        cancel = line.add(owner, 'timer', earlyMs / rate, ring)
+        return
+      }
+      floorMs = Math.max(floorMs, dueMs)
+      run()
+    }
+    let cancel = line.add(owner, 'timer', delayMs / rate, ring)
+    return () => cancel()
+  }
   return {
     nowMs,
     // Whole, as that of every machine.
     wallMs: () => Math.floor(wallStartMs + nowMs() + wallOffsetMs),
-    after: (delayMs, run) => line.add(owner, 'timer', delayMs / rate, run),
+    after,
     soon: (run) => line.add(owner, 'soon', 0, run),
     arrive: (delayMs, run) => line.add(owner, 'arrival', delayMs, run),
     pause() {
