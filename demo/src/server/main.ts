@@ -2,6 +2,7 @@
 // machines of the network reach it with HOLDFAST_HOST=0.0.0.0.
 
 import { fileURLToPath } from 'node:url'
+import { consoleLog } from './console-log.js'
 import { startDemo } from './demo.js'
 
 const portText = process.env['PORT'] ?? process.env['HOLDFAST_PORT'] ?? '7400'
@@ -16,6 +17,7 @@ try {
     port,
     host: process.env['HOLDFAST_HOST'] ?? '127.0.0.1',
     page: fileURLToPath(new URL('../../dist/', import.meta.url)),
+    log: consoleLog,
     canBreak: process.env['NODE_ENV'] !== 'production',
   })
   console.log(`\n  The demo is at http://localhost:${demo.port}\n  Open it in two tabs. Ctrl-C stops it.\n`)
