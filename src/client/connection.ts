@@ -23,6 +23,12 @@ export type Prepared =
   /** `isFinal`: only the user can change it. */
   | { readonly kind: 'not-ready'; readonly reason: string; readonly isFinal: boolean }
 
+/**
+ * `unheard`: the server said no before a welcome, so nothing that followed the hello was looked at. `broken`: in use,
+ * and nobody said why. `over`: everything else.
+ */
+export type Loss = 'unheard' | 'broken' | 'over'
+
 export interface ConnectionHost {
   readonly instance: string
   /** Gets a token and saves the credentials for one dial. Called once per dial, one at a time or overlapping. */
@@ -33,8 +39,8 @@ export interface ConnectionHost {
   /** After a welcome only. */
   received(frame: ServerFrame): void
   bye(frame: Bye): void
-  /** The link of the last `greeted` is gone. `isBreak`: it broke in use, and nobody said why. */
-  lost(isBreak: boolean): void
+  /** The link of the last `greeted` is gone. */
+  lost(how: Loss): void
   renew(reason: string): void
   stopped(reason: string, failures: number): void
   /** The state may have changed. */
@@ -62,6 +68,7 @@ export interface ConnectionOptions {
 }
 
 const brokenCode = 1006
+const breaks: ReadonlySet<number> = new Set([1005, 1006, 1011])
 
 export class Connection {
   readonly #host: ConnectionHost
@@ -71,7 +78,7 @@ export class Connection {
   #isRunning = false
   #link: Link | null = null
   #isGreeted = false
-  #isBreak = false
+  #loss: Loss = 'over'
   #heardAtMs = 0
   #heardCount = 0
   #progressCount = 0
@@ -231,16 +238,16 @@ export class Connection {
   #abandon(): void {
     const link = this.#link
     const wasGreeted = this.#isGreeted
-    const isBreak = this.#isBreak
+    const loss = this.#loss
     this.#link = null
     this.#isGreeted = false
-    this.#isBreak = false
+    this.#loss = 'over'
     try {
       link?.close(1000, '')
     } catch (error) {
       this.#host.report(error)
     }
-    if (wasGreeted) this.#host.lost(isBreak)
+    if (wasGreeted) this.#host.lost(loss)
   }
 
   #isCurrent(dial: number): boolean {
@@ -284,12 +291,13 @@ export class Connection {
   #bye(dial: number, frame: Bye): void {
     // Our own next attempt won: this one is only the last to know.
     const isOurs = frame.code === codeOf('superseded') && frame.instance === this.#host.instance
+    if (!this.isConnected) this.#loss = 'unheard'
     this.#host.bye(frame)
     this.#ended(dial, isOurs ? { ...frame, code: codeOf('moved'), retry: true } : frame)
   }
 
   #closed(dial: number, code: number, reason: string): void {
-    if (this.#isCurrent(dial)) this.#isBreak = this.isConnected && (code === 1006 || code === 1005 || code === 1011)
+    if (this.#isCurrent(dial) && this.isConnected && breaks.has(code)) this.#loss = 'broken'
     this.#ended(dial, { code, reason })
   }
 

@@ -139,7 +139,7 @@ describe('again', () => {
     const it = outboxOf()
     it.add('x')
     it.send()
-    it.outbox.linkLost(true)
+    it.outbox.linkLost('broken')
     it.add('y')
     const first = it.outbox.take(0, { ...open, positionOf: () => at(9) })
     expect(first?.header).toMatchObject({ mark: 'x', seq: 1, again: true, sentAfter: { offset: 7 } })
@@ -167,12 +167,20 @@ describe('again', () => {
     const it = outboxOf()
     it.add('x')
     it.send()
-    it.outbox.linkLost(false)
+    it.outbox.linkLost('over')
     expect(it.send()).toEqual(['x:1>0!'])
     it.refuse(1, { reason: 'rate-limited', afterMs: 0 })
     expect(it.send()).toEqual(['x:1>0!'])
     it.refuse(1, { reason: 'forbidden', retry: false })
     expect(it.reason('x')).toBe('unknown')
+  })
+
+  test('[OUT-7] what followed a hello that was refused was not looked at', () => {
+    const it = outboxOf()
+    it.add('x')
+    it.send()
+    it.outbox.linkLost('unheard')
+    expect(it.send()).toEqual(['x:1>0'])
   })
 
   test('[OUT-8] fenced waits for the next connection', () => {
@@ -182,7 +190,7 @@ describe('again', () => {
     it.refuse(1, { reason: 'fenced' })
     it.nowMs = 1e9
     expect(it.send()).toEqual([])
-    it.outbox.linkLost(false)
+    it.outbox.linkLost('over')
     expect(it.send()).toEqual(['x:1>0'])
   })
 })
@@ -203,7 +211,7 @@ describe('ends', () => {
     const it = outboxOf({ itemsMax: 1, overflow: 'drop-oldest' })
     it.add('x', { ttlMs: 10 })
     it.send()
-    it.outbox.linkLost(false)
+    it.outbox.linkLost('over')
     it.outbox.expire(1e9)
     expect(it.outbox.cancel('x')).toBe(false)
     expect(it.add('y')).toBe(false)
@@ -240,7 +248,7 @@ describe('ends', () => {
     it.add('y')
     for (let death = 0; death < 3; death++) {
       it.send()
-      it.outbox.linkLost(true)
+      it.outbox.linkLost('broken')
     }
     expect(it.reason('x')).toBe('poison')
     expect(it.send()).toEqual(['y:2>0!'])
@@ -251,13 +259,13 @@ describe('ends', () => {
     it.add('x')
     for (const isBreak of [true, false, true, false, false]) {
       it.send()
-      it.outbox.linkLost(isBreak)
+      it.outbox.linkLost(isBreak ? 'broken' : 'over')
     }
     it.send()
     it.refuse(1, { afterMs: 0 })
     for (const isBreak of [true, true]) {
       it.send()
-      it.outbox.linkLost(isBreak)
+      it.outbox.linkLost(isBreak ? 'broken' : 'over')
     }
     expect(it.results.size).toBe(0)
   })
@@ -324,12 +332,12 @@ describe('any faults in any order', () => {
           }
           for (const [index, header] of flight.entries()) {
             const fate = plan[index] ?? 'kept'
-            if (fate === 'lost-request') return it.outbox.linkLost(false)
+            if (fate === 'lost-request') return it.outbox.linkLost('over')
             if (fate === 'rate-limited') it.refuse(header.seq, { reason: fate, afterMs: 100 })
             else if (fate === 'forbidden') it.refuse(header.seq, { reason: fate, retry: false })
             else {
               const answer = model.answer(header)
-              if (fate === 'lost-answer') return it.outbox.linkLost(false)
+              if (fate === 'lost-answer') return it.outbox.linkLost('over')
               if (fate === 'maybe') it.refuse(header.seq, { reason: 'store-unavailable', afterMs: 100 })
               else if (answer.kept) it.outbox.kept(header.seq, null, false)
               else it.refuse(header.seq, answer.refusal)

@@ -190,12 +190,12 @@ export class Outbox {
     }
   }
 
-  /** The connection is gone: what was in flight may have been applied. `isBreak`: it broke without a word, in use. */
-  linkLost(isBreak: boolean): void {
+  /** The connection is gone: what was in flight may have been applied, unless nobody looked at it. */
+  linkLost(how: 'unheard' | 'broken' | 'over'): void {
     const head = this.#items.find((item) => item.isInFlight)
     for (const item of this.#items) {
-      item.deaths = item === head ? item.deaths + Number(isBreak) : 0
-      item.isDoubtful ||= item.isInFlight
+      item.deaths = item === head ? item.deaths + Number(how === 'broken') : 0
+      item.isDoubtful ||= item.isInFlight && how !== 'unheard'
       item.isInFlight = false
       item.refusals = 0
     }
