@@ -38,7 +38,7 @@ export function isOriginAllowed(rule: OriginRule, { origin, host, isSecure }: Or
 export function checkOrigins(origins: OriginRule['origins']): void {
   if (origins === 'same-host') return
   for (const origin of origins) {
-    if (originUrl(origin) !== null) continue
+    if (originUrl(origin) !== null && !origin.includes('*')) continue
     throw new OptionError(
       `origins: ${JSON.stringify(origin)} is no origin; write it as browsers do: https://app.example.com`,
     )

@@ -10,6 +10,9 @@ export interface TokenBucket {
   take(nowMs: number, count?: number): number
 }
 
+/** Sums of fractions are off by less than this. */
+const rounding = 1e-6
+
 /** Starts full. */
 export function createTokenBucket({ perSecond, burst }: Rate): TokenBucket {
   let tokens = burst
@@ -18,12 +21,12 @@ export function createTokenBucket({ perSecond, burst }: Rate): TokenBucket {
     take(nowMs, count = 1) {
       // A clock that stood still, or a first call, refills nothing that matters.
       tokens = Math.min(burst, tokens + (Math.max(0, nowMs - filledAtMs) / 1000) * perSecond)
-      filledAtMs = nowMs
-      if (tokens >= count) {
-        tokens -= count
+      filledAtMs = Math.max(filledAtMs, nowMs)
+      if (tokens >= count - rounding) {
+        tokens = Math.max(0, tokens - count)
         return 0
       }
-      return Math.ceil(((count - tokens) / perSecond) * 1000)
+      return Math.ceil(((count - tokens) / perSecond) * 1000 - rounding)
     },
   }
 }
