@@ -119,6 +119,17 @@ describe('memory only', () => {
   )
 
   test(
+    '[LOG-5, I51] keys of trimmed entries are not remembered',
+    on(async ({ store, copy }) => {
+      for (const n of numbers(1, 300)) {
+        await append(store, 'a', '1', { key: `k${n % 290}`, retention: { ...roomy, entriesMax: 20 } })
+      }
+      const { rooms } = (await copy()) as MemorySnapshot
+      expect(rooms.get('a')?.keyed.size).toBe(20)
+    }),
+  )
+
+  test(
     '[BRD-1, I51] of many empty boards only the last are kept, and no version is ever given twice',
     on(async ({ store, copy }) => {
       const change = (board: string, set: readonly string[], removed: readonly string[]) =>

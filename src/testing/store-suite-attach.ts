@@ -162,6 +162,21 @@ export const attachRules = suite(({ describe, test, expect }, open) => {
         expect(accepted(await resume(store, ['h2', 'h3'], 4)).leases).toEqual([kept])
       }),
     )
+
+    test(
+      '[ATT-7, ATT-9] so does a creation that is asked for again',
+      on(async (suite) => {
+        const { store } = suite
+        const row = await created(store, 's1')
+        await acquire(store, row, 'name:ann', { holdMs: 2_000 })
+        await store.detach(ownerOf(row))
+        await holdFor(suite, 3_000)
+        const again = (attempt: number) => attach(store, { nextHash: 'first-s1', attempt, newSession: 's2' })
+        const lost = { kind: 'lost', key: 'name:ann', reason: 'ran-out' }
+        for (const attempt of [2, 3]) expect(accepted(await again(attempt)).leases).toEqual([lost])
+        expect(accepted(await resume(store, ['first-s1', 'h2'], 4)).leases).toEqual([])
+      }),
+    )
   })
 
   describe('creating', () => {
@@ -204,6 +219,7 @@ export const attachRules = suite(({ describe, test, expect }, open) => {
         await attach(store, { attempt: 3 })
         const late = () => attach(store, { attempt: 2, newSession: 's2' })
         expect(await late()).toEqual({ kind: 'stale-attempt', lastAttempt: 3 })
+        expect(await attach(store, { attempt: 3, newSession: 's2' })).toEqual({ kind: 'stale-attempt', lastAttempt: 3 })
         await resume(store, ['h1', 'h2'], 4)
         expect(await late()).toEqual({ kind: 'stale-attempt', lastAttempt: 4 })
         await store.end({ session: 's1', generation: null, reason: 'left' })

@@ -34,8 +34,12 @@ export const boardRules = suite(({ describe, test, expect }, open) => {
         const { version } = await store.board('a', 'presence')
         const same = { a: 'x', list: [1, { role: 'r', b: null }] }
         expect(await change(store, { set: [{ key: 'x', value: same, fence: 1 }] })).toMatchObject({ version })
+        for (const [index, different] of [[1, 2], [1], { 0: 1 }, { 0: 1, 1: null }, 'x', null].entries()) {
+          const set = [{ key: 'y', value: different, fence: 1 }]
+          expect(await change(store, { set })).toMatchObject({ version: version + 1 + index })
+        }
         const other = { set: [{ key: 'x', value: value('other'), fence: 1 }] }
-        expect(await change(store, other)).toMatchObject({ version: version + 1 })
+        expect(await change(store, other)).toMatchObject({ version: version + 7 })
       }),
     )
 

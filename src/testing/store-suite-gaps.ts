@@ -64,6 +64,9 @@ export const gapRules = suite(({ describe, test, expect }, open) => {
         expect(shortOf(await readAfter(store, 'a', second))).toEqual(['complete', 2, ['3', '4']])
         const wrong = await readAfter(store, 'a', { ...second, tag: 'wrong' })
         expect(shortOf(wrong)).toEqual(['gap', 'forked', 'unknown', 4, []])
+        const trimmed = await appendAll(store, 'a', numbers(5, 200).map(String), { retention })
+        await appendAll(store, 'a', ['201', '202'], { retention })
+        expect(shortOf(await readAfter(store, 'a', trimmed))).toEqual(['complete', 200, ['201', '202']])
       }),
     )
 

@@ -198,6 +198,18 @@ export const holdRules = suite(({ describe, test, expect }, open) => {
     )
 
     test(
+      '[HOLD-8, S46] but not those that moved to another node before',
+      on(async (suite) => {
+        const { store } = suite
+        await created(store, 's1', { node: 'n2' })
+        await tick(store, { nodes: ['n1', 'n2'] })
+        await resume(store, ['first-s1', 'h2'], 2, { node: 'n1' })
+        await holdFor(suite, 20_000, { nodes: ['n1'] })
+        expect((await store.session('s1'))?.status).toMatchObject({ state: 'live', node: 'n1' })
+      }),
+    )
+
+    test(
       '[HOLD-8] also of a node that was never heard of',
       on(async (suite) => {
         const { store } = suite

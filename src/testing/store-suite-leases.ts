@@ -149,8 +149,13 @@ export const leaseRules = suite(({ describe, test, expect }, open) => {
           [old, 'ran-out'],
           [lateFence, 'ran-out'],
         ])
-        const { leases } = accepted(await resume(store, ['first-s1', 'h2'], 2))
-        expect(leases).toEqual([{ kind: 'lost', key: 'k', reason: 'ran-out' }])
+        for (const [session, key] of [
+          ['s1', 'k'],
+          ['s3', 'late'],
+        ] as const) {
+          const { leases } = accepted(await resume(store, [`first-${session}`, 'h2'], 2, { session }))
+          expect(leases).toEqual([{ kind: 'lost', key, reason: 'ran-out' }])
+        }
       }),
     )
 

@@ -262,8 +262,10 @@ export const logRules = suite(({ describe, test, expect }, open) => {
         const entries = heard.flatMap((hint) => (hint.kind === 'entries' ? hint.entries : []))
         expect(entries).toEqual((await readLast(store, 'a', 2)).entries)
 
+        const last = append(store, 'a', 'z')
         following.close()
         following.close()
+        await last
         await append(store, 'a', 'z')
         await settle()
         expect(heard.flatMap((hint) => (hint.kind === 'entries' ? hint.entries : [])).length).toBe(2)
