@@ -1,0 +1,83 @@
+// Presence: who is there is shown in the end, on every node; short drops are not seen.
+
+import type { Member } from '../../src/protocol/frames.js'
+import type { Of, Truth } from '../truth.js'
+import type { Broken, Invariant } from './check.js'
+
+const eventual: Invariant = {
+  id: 'I39',
+  holds: 'in the end a room shows the sessions that are in it, and nobody else',
+  broken: (truth, plan) => {
+    const rows = truth.of('end-row')
+    const shown = new Set(plan.config.rooms.filter(({ graceMs }) => graceMs !== null).map(({ name }) => name))
+    return truth.of('end-log').flatMap(({ room, members, step }): Broken[] => {
+      if (!shown.has(room)) return []
+      const there = rows.filter(({ rooms }) => rooms.includes(room))
+      const ghosts = members.filter(({ session }) => !there.some((row) => row.session === session))
+      const unseen = there.filter(({ session, state }) => {
+        const member = members.find((other) => other.session === session)
+        return state === 'live' && member?.state !== 'live'
+      })
+      return [
+        ...ghosts.map(({ session }) => ({ step, what: `${room} shows ${session}, who is not there` })),
+        ...unseen.map(({ session }) => ({ step, what: `${room} does not show ${session} live` })),
+      ]
+    })
+  },
+}
+
+const sameEverywhere: Invariant = {
+  id: 'I41',
+  holds: 'in the end every watcher sees what the board of the room has',
+  broken: (truth) =>
+    truth.of('end-room').flatMap(({ by, room, place, members, step }) => {
+      const board = truth.of('end-log').find((log) => log.room === room)
+      if (members === null || place !== 'joined' || board === undefined) return []
+      const [seen, real] = [textOf(members), textOf(board.members)]
+      return seen === real ? [] : [{ step, what: `${by} sees ${seen} in ${room}, the board has ${real}` }]
+    }),
+}
+
+function textOf(members: readonly Member[]): string {
+  const texts = members.map(({ session, state, data }) => `${session} ${state} ${JSON.stringify(data ?? null)}`)
+  return texts.sort().join(', ')
+}
+
+const noFlap: Invariant = {
+  id: 'I40',
+  holds: 'nobody is shown held before he was away for the grace, or gone before he left or ended',
+  broken: (truth, plan) =>
+    truth.of('shown').flatMap((shown) => {
+      if (shown.as === 'live') return []
+      const graceMs = plan.config.rooms.find(({ name }) => name === shown.room)?.graceMs ?? 0
+      const problem = shown.as === 'held' ? heldEarly(truth, shown, graceMs) : goneEarly(truth, shown)
+      return problem === null ? [] : [{ step: shown.step, what: `${shown.session} in ${shown.room}: ${problem}` }]
+    }),
+}
+
+function heldEarly(truth: Truth, { session, generation, step, atMs }: Of<'shown'>, graceMs: number): string | null {
+  const isOwn = (other: { session: string; generation: number; step: number }) =>
+    other.session === session && other.generation === generation && other.step < step
+  const from = truth.of('detached').find(isOwn) ?? truth.of('attached').findLast(isOwn)
+  if (from === undefined) return null
+  const awayMs = atMs - from.atMs
+  return awayMs >= graceMs ? null : `shown held after ${Math.round(awayMs)} of ${graceMs} ms`
+}
+
+/** Whoever leaves, reloads without asking for the room again, is removed or forbidden, is rightly gone. */
+function goneEarly(truth: Truth, { session, room, step }: Of<'shown'>): string | null {
+  const hasEnded = truth.of('ended').some((other) => other.session === session && other.step < step)
+  const pages = new Set(
+    truth
+      .of('live')
+      .filter((live) => live.session === session)
+      .map(({ by }) => by),
+  )
+  const hasLeft = truth.of('leave').some((leave) => leave.room === room && pages.has(leave.by) && leave.step < step)
+  const hasOther = truth
+    .of('op')
+    .some(({ what, step: at }) => at < step && ['ban', 'remove', 'reload', 'kick'].includes(what))
+  return hasEnded || hasLeft || hasOther || truth.lives.length > 1 ? null : 'shown gone, but never left'
+}
+
+export const presenceInvariants: readonly Invariant[] = [eventual, noFlap, sameEverywhere]

@@ -1,0 +1,140 @@
+// Publishes: acknowledged means kept, once, with one answer, and every one gets one.
+
+import { hasLost, type Of, type Truth } from '../truth.js'
+import type { Broken, Invariant } from './check.js'
+
+const ackedInLog: Invariant = {
+  id: 'I17',
+  holds: 'an acknowledged publish was appended where the acknowledgement says, as it was published',
+  broken: (truth) =>
+    keptOf(truth).flatMap(({ settled, position }) => {
+      const call = callOf(truth, settled)
+      const appended = truth.lives.some((life) => {
+        const entry = life.logs.get(settled.room)?.[position.offset - 1]
+        return entry?.position.tag === position.tag && entry.mark === call?.mark && entry.step < settled.step
+      })
+      if (appended) return []
+      return [
+        {
+          step: settled.step,
+          what: `${settled.by}: publish ${settled.n} is said to be at ${position.offset}, and is not`,
+        },
+      ]
+    }),
+}
+
+const onceApplied: Invariant = {
+  id: 'I18',
+  holds: 'no publish stands in a log twice',
+  broken: ({ lives }) =>
+    lives.flatMap(({ logs, life }) =>
+      [...logs].flatMap(([room, log]) => {
+        const marks = new Set<string>()
+        return log.flatMap(({ mark, step, n }) => {
+          if (mark === null || !marks.has(mark)) {
+            if (mark !== null) marks.add(mark)
+            return []
+          }
+          return [{ step, what: `publish ${n} stands twice in ${room} of life ${life}` }]
+        })
+      }),
+    ),
+}
+
+const failedNotApplied: Invariant = {
+  id: 'I19',
+  holds: 'a publish that failed for another reason than unknown or poison was not applied',
+  broken: (truth) => {
+    const marks = new Map<string, Of<'appended'>>()
+    for (const entry of truth.of('appended')) if (entry.mark !== null) marks.set(entry.mark, entry)
+    return truth.of('settled').flatMap((settled) => {
+      const { result, by, n } = settled
+      if (result.kind !== 'failed' || result.reason === 'unknown' || result.reason === 'poison') return []
+      const call = callOf(truth, settled)
+      const entry = call === undefined || call.mark === '' ? undefined : marks.get(call.mark)
+      return entry === undefined
+        ? []
+        : [{ step: settled.step, what: `${by}: publish ${n} failed as ${result.reason}, and was applied` }]
+    })
+  },
+}
+
+const outcomeKnown: Invariant = {
+  id: 'I20',
+  holds: 'every publish settles; as unknown only where the outcome can really not be told',
+  broken: (truth, plan) => {
+    const mayForget = plan.config.rooms.some(({ producersMax }) => producersMax < 100)
+    const unknown = truth.of('settled').flatMap((settled): Broken[] => {
+      const { result, by, n, step } = settled
+      if (result.kind !== 'failed' || result.reason !== 'unknown') return []
+      const isExcused = mayForget || hasLost(truth, 0, step) || wasGivenUp(truth, settled)
+      return isExcused
+        ? []
+        : [{ step, what: `${by}: publish ${n} is unknown, and nothing was lost: ${result.message}` }]
+    })
+    const pending = truth
+      .of('end-page')
+      .filter(({ waitingCount }) => waitingCount > 0)
+      .map(({ step, by, waitingCount }) => ({ step, what: `${by}: ${waitingCount} publishes never settle` }))
+    return [...unknown, ...pending]
+  },
+}
+
+/** The page closed, or was taken out of the room, while it was on its way. */
+function wasGivenUp(truth: Truth, { by, room, step }: Of<'settled'>): boolean {
+  return (
+    truth.records.slice(0, step + 2).some((record) => {
+      if (record.kind === 'page') return record.by === by && record.now === 'closed'
+      if (record.kind === 'removed' || record.kind === 'denied') return record.by === by && record.room === room
+      return record.kind === 'op' && ['ban', 'remove', 'kick', 'depart', 'reload'].includes(record.what)
+    }) || truth.leavingStep <= step
+  )
+}
+
+const noSilentLoss: Invariant = {
+  id: 'I24',
+  holds: 'an acknowledged entry is still there, or trimmed, or its reader was told a gap',
+  broken: (truth) =>
+    keptOf(truth).flatMap(({ settled, position }) => {
+      const { by, room, n, step } = settled
+      const log = truth.present.logs.get(room) ?? []
+      if (log.some((entry) => entry.position.tag === position.tag)) return []
+      const end = truth.of('end-room').find((other) => other.by === by && other.room === room)
+      const span = truth.spans.find((other) => other.by === by && other.room === room && other.span === end?.span)
+      if (span === undefined || span.join.step > step || end?.place !== 'joined') return []
+      const isTold = span.items.some(
+        (item) => (item.kind === 'gap' || item.kind === 'removed') && item.step > firstLoss(truth, step),
+      )
+      return isTold
+        ? []
+        : [{ step, what: `${by}: publish ${n}, kept at ${room} ${position.offset}, is gone, and nobody said so` }]
+    }),
+}
+
+/** The acknowledgement may come after the loss: then the life in which it was appended counts. */
+function firstLoss(truth: Truth, step: number): number {
+  return truth.lives.findLast((life) => life.step <= step)?.step ?? 0
+}
+
+function keptOf(truth: Truth) {
+  return truth.of('settled').flatMap((settled) => {
+    const { result } = settled
+    return result.kind === 'kept' && result.position !== null ? [{ settled, position: result.position }] : []
+  })
+}
+
+const callsOf = new WeakMap<Truth, Map<number, Of<'publish'>>>()
+
+function callOf(truth: Truth, { n }: { readonly n: number }): Of<'publish'> | undefined {
+  const known = callsOf.get(truth) ?? new Map(truth.of('publish').map((call) => [call.n, call]))
+  callsOf.set(truth, known)
+  return known.get(n)
+}
+
+export const publishInvariants: readonly Invariant[] = [
+  ackedInLog,
+  onceApplied,
+  failedNotApplied,
+  outcomeKnown,
+  noSilentLoss,
+]

@@ -1,0 +1,47 @@
+// Everything that a session and a room tell, put into the trace. Some listeners throw, and some answer what they hear:
+// applications do.
+
+import type { Trace } from '../trace.js'
+import type { Joined, Page } from './tab.js'
+
+/** What a throwing listener of ours says; it is expected. */
+export const ourThrow = 'sim: this listener throws'
+
+export function hearSession(page: Page, trace: Trace): void {
+  const { session, by } = page
+  session.on('status', ({ state, reason }) => trace.add({ kind: 'status', by, state, reason }))
+  session.on('live', ({ session: id, user }) => trace.add({ kind: 'live', by, session: id, user }))
+  session.on('new-session', ({ session: id, reason }) => trace.add({ kind: 'new-session', by, session: id, reason }))
+  session.on('resume', ({ session: verdict, rooms, leases }) =>
+    trace.add({ kind: 'resume', by, verdict, rooms: Object.fromEntries(rooms), leases }),
+  )
+  session.on('superseded', ({ reason }) => trace.add({ kind: 'stopped', by, what: 'superseded', reason }))
+  session.on('signed-out', ({ reason }) => trace.add({ kind: 'stopped', by, what: 'signed-out', reason }))
+  session.on('reconnect-failed', ({ attempts }) =>
+    trace.add({ kind: 'stopped', by, what: 'reconnect-failed', reason: `${attempts}` }),
+  )
+  session.on('error', ({ error }) =>
+    trace.add({ kind: 'error', by, error: error instanceof Error ? error.message : String(error) }),
+  )
+}
+
+export function hearRoom(page: Page, joined: Joined, trace: Trace, answer: (echoes: number) => void): void {
+  const { by } = page
+  const { room, span } = joined
+  const { name } = room
+  room.on('entry', ({ position, mark, by: from, data }) => {
+    const { n = -1, echoes = 0 } = data as { n?: number; echoes?: number }
+    trace.add({ kind: 'entry', by, room: name, span, position, mark, n, from })
+    // Only one of the readers answers.
+    if (echoes > 0 && from?.session !== page.session.id) answer(echoes - 1)
+    if (n % 13 === 0) throw new Error(ourThrow)
+  })
+  room.on('gap', ({ reason, from, to, next }) =>
+    trace.add({ kind: 'gap', by, room: name, span, reason, from, to, next }),
+  )
+  room.on('live', ({ position }) => trace.add({ kind: 'room-live', by, room: name, span, position }))
+  room.on('presence', ({ members }) => trace.add({ kind: 'presence', by, room: name, span, members: [...members] }))
+  room.on('signal', ({ by: from }) => trace.add({ kind: 'signal', by, room: name, from: from?.session ?? null }))
+  room.on('removed', ({ reason }) => trace.add({ kind: 'removed', by, room: name, span, reason }))
+  room.on('denied', ({ reason }) => trace.add({ kind: 'denied', by, room: name, span, reason }))
+}

@@ -1,0 +1,214 @@
+// The one store that all servers share: a real memory store, whose lives end and begin again with all, none or an
+// older part of what it had. It tells the trace what was really decided, before any answer is late or lost.
+
+import { shownOf } from '../../src/engine/members.js'
+import { base64url } from '../../src/protocol/base64url.js'
+import { type MemorySnapshot, type MemoryStore, memoryStore } from '../../src/store/memory.js'
+import {
+  type Append,
+  type Appended,
+  type Attach,
+  type Attached,
+  type BoardChanged,
+  type ChangeBoard,
+  type Control,
+  controlRoom,
+  type Following,
+  type Hint,
+  type Owner,
+  type OwnerAnswer,
+  type Store,
+} from '../../src/store/store.js'
+import type { SeededChance } from '../../src/testing/seeded-chance.js'
+import type { VirtualClock } from '../../src/testing/virtual-clock.js'
+import type { Trace } from '../trace.js'
+
+/** What the next life of the store begins with. */
+export type Survival = 'same' | 'empty' | 'older'
+
+export interface StoreHandle {
+  readonly store: Store
+  /** The process that had it is gone: it follows nothing any more. */
+  drop(): void
+}
+
+interface Backup {
+  readonly life: number
+  readonly snapshot: MemorySnapshot
+  readonly heads: Readonly<Record<string, number>>
+}
+
+interface Follower {
+  readonly room: string
+  readonly hear: (hint: Hint) => void
+  following: Following | null
+  isOpen: boolean
+}
+
+export class SharedStore {
+  readonly #trace: Trace
+  readonly #clock: VirtualClock
+  readonly #chance: SeededChance
+  readonly #followers = new Set<Follower>()
+  #store: MemoryStore = memoryStore()
+  #life = 0
+  #heads: Record<string, number> = {}
+  #backup: Backup | null = null
+
+  constructor(trace: Trace, clock: VirtualClock, chance: SeededChance) {
+    this.#trace = trace
+    this.#clock = clock
+    this.#chance = chance
+    this.#begin(memoryStore(), null, {})
+  }
+
+  get life(): number {
+    return this.#life
+  }
+
+  get followerCount(): number {
+    return this.#followers.size
+  }
+
+  /** The head of a room, as it is. */
+  headOf(room: string): number {
+    return this.#heads[room] ?? 0
+  }
+
+  snapshot(): MemorySnapshot {
+    return this.#store.snapshot()
+  }
+
+  /** The present store itself, undisturbed. */
+  get direct(): Store {
+    return this.#store
+  }
+
+  /** Keeps a copy of everything as it is now, for a life `older`. */
+  backUp(): void {
+    this.#backup = { life: this.#life, snapshot: this.#store.snapshot(), heads: { ...this.#heads } }
+  }
+
+  /** Ends this life and begins the next. Servers that run on find the other store in its place. */
+  rebirth(survival: Survival): void {
+    const present: Backup = { life: this.#life, snapshot: this.#store.snapshot(), heads: { ...this.#heads } }
+    void this.#store.close()
+    const from = survival === 'empty' ? null : survival === 'same' ? present : this.#backup
+    const store = from === null ? memoryStore() : memoryStore({ from: from.snapshot })
+    this.#begin(store, from?.life ?? null, from?.heads ?? {})
+    for (const follower of this.#followers) this.#follow(follower)
+  }
+
+  /** As one server process reaches it. */
+  handle(): StoreHandle {
+    const own = new Set<Follower>()
+    const told: Readonly<Record<string, (args: readonly unknown[], answer: unknown) => void>> = {
+      append: ([ask], answer) => this.#appended(ask as Append, answer as Appended),
+      attach: ([ask], answer) => this.#attached(ask as Attach, answer as Attached),
+      detach: ([owner], answer) => this.#detached(owner as Owner, answer as OwnerAnswer),
+      changeBoard: ([ask], answer) => this.#shown(ask as ChangeBoard, answer as BoardChanged),
+    }
+    const follow: Store['follow'] = async (room, hear) => {
+      const follower: Follower = { room, hear, following: null, isOpen: true }
+      this.#followers.add(follower)
+      own.add(follower)
+      await this.#follow(follower)
+      return { close: () => this.#unfollow(follower, own) }
+    }
+    const store = new Proxy(this.#store as Store, {
+      get: (_, key) => {
+        if (key === 'follow') return follow
+        const value: unknown = Reflect.get(this.#store, key)
+        if (typeof value !== 'function') return value
+        const tell = told[String(key)]
+        return async (...args: unknown[]) => {
+          const answer: unknown = await Reflect.apply(value, this.#store, args)
+          tell?.(args, answer)
+          return answer
+        }
+      },
+    })
+    return {
+      store,
+      drop: () => {
+        for (const follower of [...own]) this.#unfollow(follower, own)
+      },
+    }
+  }
+
+  #begin(store: MemoryStore, parent: number | null, heads: Readonly<Record<string, number>>): void {
+    this.#store = store
+    this.#life += 1
+    this.#heads = { ...heads }
+    const birth = { epoch: base64url(this.#chance.bytes(8)), tag: base64url(this.#chance.bytes(8)) }
+    void store.open({ ...birth, nowMs: this.#clock.nowMs })
+    this.#trace.add({ kind: 'life', life: this.#life, epoch: birth.epoch, parent, heads: { ...heads } })
+    void store.follow(controlRoom, (hint) => this.#told(hint))
+  }
+
+  async #follow(follower: Follower): Promise<void> {
+    const following = await this.#store.follow(follower.room, (hint) => {
+      if (follower.isOpen) follower.hear(hint)
+    })
+    if (follower.isOpen) follower.following = following
+    else following.close()
+  }
+
+  #unfollow(follower: Follower, own: Set<Follower>): void {
+    follower.isOpen = false
+    follower.following?.close()
+    own.delete(follower)
+    this.#followers.delete(follower)
+  }
+
+  /** Also what the store ends by itself, when a hold is over. */
+  #told(hint: Hint): void {
+    for (const { data } of hint.kind === 'entries' ? hint.entries : []) {
+      const told = JSON.parse(`${data}`) as Control
+      if (told.kind === 'ended') this.#trace.add({ kind: 'ended', session: told.session, reason: told.reason })
+    }
+  }
+
+  #appended({ room, entry, fence }: Append, answer: Appended): void {
+    if (answer.kind !== 'appended') return
+    const { position } = answer
+    this.#heads[room] = position.offset
+    const { mark, key, by, data } = entry
+    const n = typeof data === 'string' ? Number((JSON.parse(data) as { n?: unknown })?.n ?? -1) : -1
+    this.#trace.add({
+      kind: 'appended',
+      room,
+      position,
+      mark,
+      key,
+      n,
+      session: by?.session ?? null,
+      generation: fence?.generation ?? 0,
+    })
+  }
+
+  #attached(ask: Attach, answer: Attached): void {
+    const { node } = ask
+    if (answer.kind !== 'created' && answer.kind !== 'resumed') {
+      this.#trace.add({ kind: 'attach-refused', session: ask.resume?.session ?? null, how: answer.kind, node })
+      return
+    }
+    const { id: session, user, generation } = answer.row
+    this.#trace.add({ kind: 'attached', session, user, generation, node, how: answer.kind })
+  }
+
+  #detached({ session, generation }: Owner, { kind: how }: OwnerAnswer): void {
+    this.#trace.add({ kind: 'detached', session, generation, how })
+  }
+
+  #shown({ room, set, removed }: ChangeBoard, answer: BoardChanged): void {
+    if (answer.kind !== 'changed') return
+    for (const item of set) {
+      const as = shownOf(item)?.state ?? 'gone'
+      this.#trace.add({ kind: 'shown', room, session: item.key, generation: item.fence, as })
+    }
+    for (const { key: session, fence: generation } of removed) {
+      this.#trace.add({ kind: 'shown', room, session, generation, as: 'gone' })
+    }
+  }
+}

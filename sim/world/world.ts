@@ -1,0 +1,133 @@
+// One seed's world: a timeline, a network, a store, servers and tabs. Only sockets, time and chance are not real.
+
+import type { Disturbance } from '../../src/testing/disturbed-store.js'
+import { createNetwork, type Network } from '../../src/testing/memory-network.js'
+import { createSeededChance, type SeededChance } from '../../src/testing/seeded-chance.js'
+import { createVirtualClock, type VirtualClock } from '../../src/testing/virtual-clock.js'
+import type { Config } from '../config.js'
+import { createTrace, type Trace } from '../trace.js'
+import { ServerProcess } from './server-process.js'
+import { SharedStore } from './shared-store.js'
+import { type Kept, newKept } from './storage.js'
+import { Tab } from './tab.js'
+
+export interface StoreTrouble {
+  /** Share of calls that fail. */
+  failShare: number
+  failWhen: 'before' | 'after' | 'either'
+  lateMs: readonly [number, number]
+  hintLoss: number
+}
+
+export interface World {
+  readonly config: Config
+  readonly clock: VirtualClock
+  readonly chance: SeededChance
+  readonly network: Network
+  readonly shared: SharedStore
+  readonly servers: readonly ServerProcess[]
+  readonly tabs: readonly Tab[]
+  readonly trace: Trace
+  /** May be changed while it runs. */
+  readonly trouble: StoreTrouble
+  /** Pairs of user and room that are not allowed. */
+  readonly banned: Set<string>
+  /** Run for each page that is loaded: faults that last go on with it. */
+  readonly onLoad: Set<(tab: Tab) => void>
+  /** What servers logged and what went down to clients, but for entries: no secret may be in it. */
+  readonly told: string[]
+}
+
+export const url = 'ws://holdfast.sim'
+
+export function createWorld(config: Config, seed: number): World {
+  const clock = createVirtualClock({ startMs: 1_000 })
+  const chance = createSeededChance(seed)
+  const trace = createTrace(clock.nowMs)
+  const network = createNetwork({ clock, chance: chance.fork('network'), latencyMs: config.latencyMs })
+  const shared = new SharedStore(trace, clock, chance.fork('store'))
+  const { store } = config
+  const trouble: StoreTrouble = { failShare: 0, failWhen: 'either', lateMs: store.lateMs, hintLoss: store.hintLoss }
+  const world = { config, clock, chance, network, shared, trace, trouble, banned: new Set<string>() }
+  const told: string[] = []
+  network.watch(({ line, number, direction, frame }) => {
+    trace.seen(`${line} ${number} ${direction}`)
+    trace.seen(frame)
+    if (direction === 'down' && typeof frame === 'string' && !frame.startsWith('{"type":"entry"')) told.push(frame)
+  })
+  const onLoad = new Set<(tab: Tab) => void>()
+  return {
+    ...world,
+    servers: Array.from({ length: config.serverCount }, (_, index) => createServer(world, `s${index + 1}`, told)),
+    tabs: createTabs(world, onLoad),
+    onLoad,
+    told,
+  }
+}
+
+type Parts = Omit<World, 'servers' | 'tabs' | 'onLoad' | 'told'>
+
+function createServer(world: Parts, name: string, told: string[]): ServerProcess {
+  const { clock, chance, trouble, config } = world
+  const draw = chance.fork(`disturbance of ${name}`)
+  const random = () => draw.fraction()
+  const disturbance: Disturbance = {
+    random,
+    sleep: (ms) => new Promise((resolve) => clock.after(ms, () => resolve())),
+    get answerLateMs() {
+      return trouble.lateMs
+    },
+    get hintLoss() {
+      return trouble.hintLoss
+    },
+    hintRepeat: config.store.hintRepeat,
+    hintLateMs: config.store.hintLateMs,
+    failures() {
+      if (random() >= trouble.failShare) return false
+      return trouble.failWhen === 'either' ? true : trouble.failWhen
+    },
+  }
+  return new ServerProcess({
+    name,
+    config,
+    url,
+    clock,
+    chance: chance.fork(name),
+    network: world.network,
+    shared: world.shared,
+    disturbance,
+    trace: world.trace,
+    mayJoin(user, room) {
+      const isAllowed = !world.banned.has(`${user} ${room}`)
+      world.trace.add({ kind: 'asked', user, room, isAllowed })
+      return isAllowed
+    },
+    logged: (text) => void told.push(text),
+  })
+}
+
+function createTabs(world: Parts, onLoad: ReadonlySet<(tab: Tab) => void>): Tab[] {
+  const profiles = new Map<string, Kept>()
+  let n = 0
+  return world.config.tabs.map(({ name, user }) => {
+    const profile = profiles.get(user) ?? newKept()
+    profiles.set(user, profile)
+    return new Tab({
+      name,
+      user,
+      profile,
+      plan: world.config.client,
+      chance: world.chance.fork(name),
+      network: world.network,
+      trace: world.trace,
+      url,
+      nextN: () => {
+        n += 1
+        return n
+      },
+      loaded: (tab) => {
+        for (const run of onLoad) run(tab)
+      },
+    })
+  })
+}
