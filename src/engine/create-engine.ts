@@ -74,7 +74,9 @@ class HoldfastEngine implements Engine {
   }
 
   open(transport: Transport): Outlet {
-    const outlet = new ConnectionOutlet(this.#core, transport, this.#core.randomId(connectionIdBytes))
+    const outlet = new ConnectionOutlet(this.#core, transport, this.#core.randomId(connectionIdBytes), (judged) =>
+      this.#sessions.closed(judged, 'cut'),
+    )
     this.#outlets.add(outlet)
     return outlet
   }

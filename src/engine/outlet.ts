@@ -27,6 +27,7 @@ export class ConnectionOutlet implements Outlet {
   readonly #transport: Transport
   readonly #watch: Watch
   readonly #watchers = new Map<string, RoomWatcher>()
+  readonly #judged: (outlet: ConnectionOutlet) => void
   #isOpen = true
   #controls: Uint8Array[] = []
   #controlBytes = 0
@@ -37,8 +38,15 @@ export class ConnectionOutlet implements Outlet {
   #isWriting = false
   #isNarrow = false
 
-  constructor(core: Core, transport: Transport, connection: string) {
+  /** `judged`: the other end is silent or stuck; nobody waits for its part of the closing handshake. */
+  constructor(
+    core: Core,
+    transport: Transport,
+    connection: string,
+    judged: (outlet: ConnectionOutlet) => void = () => {},
+  ) {
     this.#core = core
+    this.#judged = judged
     this.#transport = transport
     this.connection = connection
     this.#watch = new Watch(core, {
@@ -118,6 +126,7 @@ export class ConnectionOutlet implements Outlet {
     } catch (error) {
       this.#core.report(error, 'closing a transport')
     }
+    if (isStuck) this.#judged(this)
   }
 
   /** Nothing is written any more. Idempotent. */
