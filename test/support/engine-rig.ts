@@ -119,9 +119,7 @@ export function createNode(options: NodeOptions): Node {
 
 export async function startNode(options: NodeOptions): Promise<Node> {
   const node = createNode(options)
-  const started = node.engine.start()
-  await options.clock.settle()
-  await started
+  await within(options.clock, node.engine.start())
   return node
 }
 
