@@ -44,8 +44,8 @@ export async function main(argv: readonly string[], shell: Shell): Promise<void>
     const flags = flagsOf(argv)
     if (flags.help) return leave(shell, 0, usage)
     const server = await createServer(await optionsOf(flags, shell))
-    announce(server, flags, shell)
     stopOnSignals(server, shell)
+    announce(server, flags, shell)
   } catch (error) {
     const isOption = error instanceof OptionError
     shell.err(`holdfast: ${messageOf(error)}${isOption ? '; see holdfast serve --help' : ''}\n`)

@@ -11,7 +11,10 @@ function logOf(linesPerSecond = 100) {
     void lines.push({ level, message, fields: fields as Record<string, unknown> })
   const sink: LogSink = { info: write('info'), warn: write('warn'), error: write('error') }
   const log = createLog({ sink, linesPerSecond, nowMs: () => nowMs })
-  return { log, lines, pass: (ms: number) => void (nowMs += ms) }
+  const pass = (ms: number) => {
+    nowMs += ms
+  }
+  return { log, lines, pass }
 }
 
 describe('volume', () => {
