@@ -34,6 +34,16 @@ export function ticked(clock: HoldClock, nowMs: number, freezeMs: number): HoldC
   return { ...begun, holdMs: holdMs + addedMs, frozenUntilMs }
 }
 
+/**
+ * The hold time between two ticks, as the next one will count it: what begins now begins here, not at the tick before.
+ * Where that tick comes too late to count, this is more than it will be, and what began lasts longer.
+ */
+export function presentMs({ holdMs, lastTickMs, frozenUntilMs }: HoldClock, nowMs: number): number {
+  const sinceMs = lastTickMs === null ? Number.NaN : nowMs - lastTickMs
+  if (!(sinceMs >= 0 && sinceMs <= tickGapMaxMs)) return holdMs
+  return holdMs + Math.max(0, Math.min(sinceMs, nowMs - frozenUntilMs))
+}
+
 /** False: nothing may end now, not even what is due. Also between an outage and the first tick after it. */
 export function isRunning(clock: HoldClock, nowMs: number): boolean {
   if (clock.lastTickMs === null || nowMs < clock.frozenUntilMs) return false

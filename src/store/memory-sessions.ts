@@ -3,6 +3,7 @@
 
 import type { EndReason } from '../protocol/reasons.js'
 import { decideAttach } from './attach.js'
+import { presentMs } from './hold-time.js'
 import { freedEvent } from './lease.js'
 import type { Rooms } from './memory-rooms.js'
 import type { Rows } from './memory-rows.js'
@@ -25,10 +26,12 @@ export const floorsMax = 100_000
 export class Sessions {
   readonly #rows: Rows
   readonly #rooms: Rooms
+  readonly #nowMs: () => number
 
-  constructor(rows: Rows, rooms: Rooms) {
+  constructor(rows: Rows, rooms: Rooms, nowMs: () => number) {
     this.#rows = rows
     this.#rooms = rooms
+    this.#nowMs = nowMs
   }
 
   attach(ask: Attach): Attached {
@@ -51,12 +54,13 @@ export class Sessions {
   }
 
   #own(kind: 'resumed' | 'created', before: StoredSession | null, row: SessionRow, isFirst: boolean): Attached {
-    const { clock, nodes } = this.#rows.state
+    const { nodes } = this.#rows.state
+    const holdMs = this.#holdMs()
     const was = before?.row.status ?? null
     const owned = { row, lost: before?.lost ?? [], graceTold: [] }
     const { session, told } = toldLeases(owned, this.#rows.leasesOf(row.id), isFirst)
     this.#rows.put(session)
-    if (row.status.state === 'live' && !nodes.has(row.status.node)) nodes.set(row.status.node, clock.holdMs)
+    if (row.status.state === 'live' && !nodes.has(row.status.node)) nodes.set(row.status.node, holdMs)
 
     // Whoever is new has no older owner to be told of.
     const { id, generation, instance, status } = row
@@ -67,7 +71,7 @@ export class Sessions {
     return {
       kind,
       row,
-      downMs: was?.state === 'held' ? clock.holdMs - was.droppedAtMs : 0,
+      downMs: was?.state === 'held' ? Math.max(0, holdMs - was.droppedAtMs) : 0,
       superseded: isLive ? { node: was.node, connection: was.connection, instance: before.row.instance } : null,
       leases: told,
     }
@@ -76,7 +80,7 @@ export class Sessions {
   detach(owner: Owner): OwnerAnswer {
     const session = this.#rows.session(owner.session)
     if (session === null || !isOwner(session.row, owner.generation)) return { kind: 'not-owner' }
-    this.#rows.put(dropped(session, this.#rows.state.clock.holdMs))
+    this.#rows.put(dropped(session, this.#holdMs()))
     return { kind: 'done' }
   }
 
@@ -87,6 +91,10 @@ export class Sessions {
     }
     if (session.row.status.state !== 'ended') this.endSession(session, ask.reason)
     return { kind: 'done' }
+  }
+
+  #holdMs(): number {
+    return presentMs(this.#rows.state.clock, this.#nowMs())
   }
 
   /** Frees its leases, then ends it: both are told in this order. */

@@ -151,7 +151,7 @@ function assemble(kept: MemorySnapshot, birth: Birth): Parts {
   const followers = new Followers()
   const rooms = new Rooms(kept.rooms, incarnations, followers, nowMs)
   const rows = new Rows(control)
-  const sessions = new Sessions(rows, rooms)
+  const sessions = new Sessions(rows, rooms, nowMs)
   const leases = new Leases(rows, sessions, nowMs)
   return { incarnations, nowMs, followers, rooms, boards: new Boards(kept.boards, followers), rows, sessions, leases }
 }
