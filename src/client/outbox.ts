@@ -109,6 +109,8 @@ export class Outbox {
   readonly #settled: (mark: string, result: PublishResult) => void
   #items: Item[] = []
   #bytes = 0
+  /** Items with a ttl. */
+  #mortalCount = 0
   #seq = 0
   readonly #chains = new Map<string, Chain>()
 
@@ -128,6 +130,7 @@ export class Outbox {
     }
     this.#seq += 1
     this.#bytes += draft.bytes
+    if (draft.ttlMs !== null) this.#mortalCount += 1
     this.#items.push({
       ...draft,
       seq: this.#seq,
@@ -210,6 +213,7 @@ export class Outbox {
 
   /** Fails what waits beyond its time and was never sent. */
   expire(nowMs: number): void {
+    if (this.#mortalCount === 0) return
     for (const item of this.#items.filter((item) => expiryMs(item) <= nowMs)) {
       this.#fail(item, 'expired', `it could not be sent within ${item.ttlMs} ms`)
     }
@@ -217,10 +221,10 @@ export class Outbox {
 
   /** When something happens by time alone: an item expires, or a room may be sent to again. Infinity: never. */
   dueMs(nowMs: number): number {
-    const resumes = [...this.#chains.values()].map((chain) =>
-      chain.notBeforeMs > nowMs ? chain.notBeforeMs : Infinity,
-    )
-    return Math.min(...this.#items.map(expiryMs), ...resumes)
+    let dueMs = Number.POSITIVE_INFINITY
+    for (const { notBeforeMs } of this.#chains.values()) if (notBeforeMs > nowMs) dueMs = Math.min(dueMs, notBeforeMs)
+    if (this.#mortalCount > 0) for (const item of this.#items) dueMs = Math.min(dueMs, expiryMs(item))
+    return dueMs
   }
 
   /** False: it is settled, or bytes of it may have been sent. */
@@ -278,6 +282,7 @@ export class Outbox {
   #settle(item: Item, result: PublishResult): void {
     this.#items = this.#items.filter((other) => other !== item)
     this.#bytes -= item.bytes
+    if (item.ttlMs !== null) this.#mortalCount -= 1
     const chain = this.#chain(item.room)
     if (item.isInFlight && chain.isDraining) {
       chain.isDraining = this.#items.some((other) => other.room === item.room && other.isInFlight)

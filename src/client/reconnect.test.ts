@@ -35,9 +35,9 @@ function machine(settings: Settings = settingsOf(), fraction = 0.5) {
     get dial() {
       return state.trail.dial
     },
-    moment: (): Moment => ({ nowMs: self.nowMs, fraction, ...heard }),
     tell(event: Event) {
-      const after = next(state, event, self.moment(), settings)
+      const now: Moment = { nowMs: self.nowMs, fraction, ...heard }
+      const after = next(state, event, now, settings)
       state = after.state
       self.effects.push(...after.effects)
       return self
@@ -57,10 +57,6 @@ function machine(settings: Settings = settingsOf(), fraction = 0.5) {
       }
       self.nowMs = endMs
       return self
-    },
-    sleep(ms: number) {
-      self.nowMs += ms
-      return self.tell({ type: 'tick' })
     },
     prepared: () => self.tell({ type: 'prepared', dial: self.dial }),
     opened: () => self.tell({ type: 'opened', dial: self.dial }),
@@ -83,6 +79,7 @@ function machine(settings: Settings = settingsOf(), fraction = 0.5) {
     waitMs: () => (dueMs(state) ?? Number.NaN) - self.nowMs,
     /** Waits until the next dial is under way. */
     redial: () => ('step' in state && state.step.step === 'waiting' ? self.pass(self.waitMs()) : self),
+    sleep: (ms: number) => Object.assign(self, { nowMs: self.nowMs + ms }).tell({ type: 'tick' }),
   }
   return self
 }
