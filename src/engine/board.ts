@@ -28,7 +28,7 @@ export class BoardMirror {
   readonly #core: Core
   readonly #room: string
   readonly #board: string
-  readonly #changed: () => void
+  readonly #changed: (isVisible: boolean) => void
   readonly #backOff: BackOff
   #items = new Map<string, BoardItem>()
   /** Null: not read yet. */
@@ -42,8 +42,12 @@ export class BoardMirror {
   #soon: Timer | null = null
   #isClosed = false
 
-  /** `changed` is called whenever what it shows is different. */
-  constructor(core: Core, place: { readonly room: string; readonly board: string }, changed: () => void) {
+  /** `changed` is called with every new version; `isVisible`: some item is different. */
+  constructor(
+    core: Core,
+    place: { readonly room: string; readonly board: string },
+    changed: (isVisible: boolean) => void,
+  ) {
     this.#core = core
     this.#room = place.room
     this.#board = place.board
@@ -172,7 +176,7 @@ export class BoardMirror {
     while (this.#keyCount > changedKeysMax) {
       this.#keyCount -= (this.#changes.shift()?.keys.length ?? 0) + 1
     }
-    if (keys.length > 0 || from === null) this.#changed()
+    this.#changed(keys.length > 0 || from === null)
   }
 }
 

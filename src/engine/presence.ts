@@ -49,7 +49,7 @@ export class Presence {
     this.#itemsMax = itemsMax
     this.#idle = idle
     this.#backOff = new BackOff(core)
-    this.#mirror = new BoardMirror(core, { room, board: presenceBoard }, () => this.#changed())
+    this.#mirror = new BoardMirror(core, { room, board: presenceBoard }, (isVisible) => this.#changed(isVisible))
   }
 
   get mirror(): BoardMirror {
@@ -198,10 +198,11 @@ export class Presence {
     }
   }
 
-  #changed(): void {
+  #changed(isVisible: boolean): void {
+    // Frames tell the version, so each is made anew with it.
     this.#full = null
     this.#deltas.clear()
-    for (const watcher of this.#watchers) watcher.ready()
+    if (isVisible) for (const watcher of this.#watchers) watcher.ready()
   }
 
   #fullFrame(version: number): Uint8Array {
