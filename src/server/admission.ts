@@ -1,7 +1,7 @@
 // How many may come: hellos per second in two lanes (resumes and new sessions), and attaches of one session.
 
 import type { Settings } from './settings.js'
-import { createTokenBucket } from './token-bucket.js'
+import { TokenBucket } from './token-bucket.js'
 
 export interface Admission {
   /** 0: come in. Else the ms to stay away: each one refused is given a later time, so that they do not return at once. */
@@ -42,7 +42,7 @@ export function createAdmission(settings: Settings): Admission {
 
 /** Whoever is refused is told a time behind those refused before him. */
 function laneOf(perSecond: number): (nowMs: number) => number {
-  const bucket = createTokenBucket({ perSecond, burst: perSecond * burstSeconds })
+  const bucket = new TokenBucket({ perSecond, burst: perSecond * burstSeconds })
   let nextSlotMs = 0
   return (nowMs) => {
     const waitMs = bucket.take(nowMs)

@@ -9,23 +9,24 @@ export interface Sleeper {
 }
 
 export interface Alarm {
-  /** Idempotent. A sleeper that is never added is never woken. */
-  add(sleeper: Sleeper): void
-  remove(sleeper: Sleeper): void
-  /** The sleeper's `wakeAtMs` is another now; only an earlier one costs anything. */
+  /** The sleeper's `wakeAtMs` is another now, or its first. Who never wants to be woken is forgotten, until it does. */
   moved(sleeper: Sleeper): void
   /** Nobody is woken afterwards. */
   close(): void
 }
 
-/** A sleeper that wants to be woken again at once waits for the next turn: it cannot stop the loop. */
+/**
+ * Costs a look at every sleeper when it rings, and nothing in between: what rings often needs an alarm of its own.
+ * A sleeper that wants to be woken again at once waits for the next turn, so it cannot stop the loop.
+ */
 export function createAlarm(clock: Clock): Alarm {
   const sleepers = new Set<Sleeper>()
   let armedAtMs = Number.POSITIVE_INFINITY
+  let isClosed = false
   let cancel = () => {}
 
   const armFor = (atMs: number) => {
-    if (atMs >= armedAtMs) return
+    if (atMs >= armedAtMs || isClosed) return
     cancel()
     armedAtMs = atMs
     cancel = clock.after(Math.max(0, atMs - clock.nowMs()), ring)
@@ -34,23 +35,23 @@ export function createAlarm(clock: Clock): Alarm {
   const ring = () => {
     armedAtMs = Number.POSITIVE_INFINITY
     const nowMs = clock.nowMs()
-    for (const sleeper of [...sleepers]) if (sleeper.wakeAtMs <= nowMs && sleepers.has(sleeper)) sleeper.wake()
+    const due: Sleeper[] = []
+    for (const sleeper of sleepers) if (sleeper.wakeAtMs <= nowMs) due.push(sleeper)
+    for (const sleeper of due) if (sleepers.has(sleeper)) sleeper.wake()
     for (const sleeper of sleepers) armFor(sleeper.wakeAtMs)
   }
 
   return {
-    add(sleeper) {
-      sleepers.add(sleeper)
-      armFor(sleeper.wakeAtMs)
-    },
-    remove: (sleeper) => void sleepers.delete(sleeper),
     moved(sleeper) {
-      if (sleepers.has(sleeper)) armFor(sleeper.wakeAtMs)
+      const { wakeAtMs } = sleeper
+      if (wakeAtMs === Number.POSITIVE_INFINITY) return void sleepers.delete(sleeper)
+      sleepers.add(sleeper)
+      armFor(wakeAtMs)
     },
     close() {
+      isClosed = true
       sleepers.clear()
       cancel()
-      armedAtMs = Number.POSITIVE_INFINITY
     },
   }
 }

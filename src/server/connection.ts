@@ -12,7 +12,7 @@ import type { Context, Peer } from './context.js'
 import { answerOf, type Conversation, createConversation, type Refusal, type Request } from './conversation.js'
 import { handlers, joinRoom } from './handlers.js'
 import { type Ask, type Bye, shakeHands } from './handshake.js'
-import { createTokenBucket } from './token-bucket.js'
+import { TokenBucket } from './token-bucket.js'
 import { welcomeOf } from './welcome.js'
 
 export interface Connection {
@@ -36,8 +36,8 @@ export interface ConnectionWay {
   readonly peer: Peer
   /** Called once: it is welcomed, or over. Until then it counts as pending. */
   readonly verdictGiven?: () => void
-  /** `wakeAtMs` is another now. */
-  readonly wakeMoved?: () => void
+  /** `wakeAtMs` is another now, or its first. */
+  readonly wakeMoved?: (connection: Connection) => void
 }
 
 type State =
@@ -59,11 +59,11 @@ class Inbound implements Connection {
   readonly #context: Context
   readonly #way: ConnectionWay
   readonly #outlet: Outlet
-  readonly #messages
+  readonly #messages: TokenBucket
   /** Refusals for being too fast: who goes on regardless is flooding. */
-  readonly #floods
-  readonly #pings
-  readonly #strikes = createTokenBucket(strikes)
+  readonly #floods: TokenBucket
+  readonly #pings: TokenBucket
+  readonly #strikes = new TokenBucket(strikes)
   #state: State
   #isPending = true
   #isPaused = false
@@ -73,10 +73,11 @@ class Inbound implements Connection {
     this.#context = context
     this.#way = way
     this.#outlet = context.engine.open(way.transport)
-    this.#messages = createTokenBucket({ perSecond: settings.messagesPerSecond, burst: settings.messagesBurst })
-    this.#floods = createTokenBucket({ perSecond: settings.messagesPerSecond / 10, burst: settings.messagesBurst })
-    this.#pings = createTokenBucket({ perSecond: settings.pingsPerSecond, burst: pingsBurst })
+    this.#messages = new TokenBucket({ perSecond: settings.messagesPerSecond, burst: settings.messagesBurst })
+    this.#floods = new TokenBucket({ perSecond: settings.messagesPerSecond / 10, burst: settings.messagesBurst })
+    this.#pings = new TokenBucket({ perSecond: settings.pingsPerSecond, burst: pingsBurst })
     this.#state = { state: 'waiting', deadlineMs: clock.nowMs() + settings.authDeadlineMs }
+    way.wakeMoved?.(this)
   }
 
   get session(): LiveSession | null {
@@ -257,7 +258,7 @@ class Inbound implements Connection {
 
   #become(state: State): void {
     this.#state = state
-    this.#way.wakeMoved?.()
+    this.#way.wakeMoved?.(this)
     if (!this.#isPending || state.state === 'waiting' || state.state === 'judged') return
     this.#isPending = false
     this.#way.verdictGiven?.()

@@ -6,7 +6,7 @@ import { createDoor } from './door.js'
 import { createEvents } from './events.js'
 import { createRoomOrder } from './room-order.js'
 import { readSettings } from './settings.js'
-import { createTokenBucket } from './token-bucket.js'
+import { TokenBucket } from './token-bucket.js'
 import { createTurns } from './turns.js'
 
 describe('the alarm', () => {
@@ -25,8 +25,9 @@ describe('the alarm', () => {
     const [early, late, gone] = [100, 500, 200].map((at, index) =>
       sleeperOf(at, woken, ['early', 'late', 'gone'][index]!),
     )
-    for (const sleeper of [late, early, gone]) alarm.add(sleeper!)
-    alarm.remove(gone!)
+    for (const sleeper of [late, early, gone]) alarm.moved(sleeper!)
+    gone!.wakeAtMs = Number.POSITIVE_INFINITY
+    alarm.moved(gone!)
     await clock.advance(99)
     expect(woken).toEqual([])
     await clock.advance(101)
@@ -42,7 +43,7 @@ describe('the alarm', () => {
     const clock = createVirtualClock()
     const alarm = createAlarm(clock)
     const woken: string[] = []
-    for (let count = 0; count < 1_000; count++) alarm.add(sleeperOf(1_000 + count, woken, `${count}`))
+    for (let count = 0; count < 1_000; count++) alarm.moved(sleeperOf(1_000 + count, woken, `${count}`))
     expect(clock.pending).toBe(1)
     alarm.close()
     await clock.advance(5_000)
@@ -149,7 +150,7 @@ describe('order', () => {
 
 describe('a token bucket', () => {
   test('[SRV-18] allows its burst, then its rate, and tells how long to wait', () => {
-    const bucket = createTokenBucket({ perSecond: 2, burst: 3 })
+    const bucket = new TokenBucket({ perSecond: 2, burst: 3 })
     expect([1, 2, 3].map(() => bucket.take(0))).toEqual([0, 0, 0])
     expect(bucket.take(0)).toBe(500)
     expect(bucket.take(499)).toBe(1)

@@ -1,7 +1,7 @@
 // A whole server without sockets, on any clock: the engine, the hooks, the connections and the timers they want.
 // `createServer` puts HTTP and WebSocket in front of it, the simulator a network in memory.
 
-import type { DropReason, Engine, LiveSession, SessionEvent } from '../engine/engine.js'
+import type { Engine, LiveSession, SessionEvent } from '../engine/engine.js'
 import { createEngine } from '../engine/create-engine.js'
 import type { Transport } from '../engine/transport.js'
 import { base64url } from '../protocol/base64url.js'
@@ -49,7 +49,9 @@ export function createNodeCore(options: NodeOptions): NodeCore {
   const hooks = createHookCaller({ clock, deadlineMs: settings.hookDeadlineMs, report })
   const rooms = createRooms(options.rooms, hooks)
   const events = createEvents(report)
+  // The engine's rings often, those of connections hardly ever.
   const alarm = createAlarm(clock)
+  const deadlines = createAlarm(clock)
   const turns = createTurns({ clock, delayMs: settings.flushDelayMs, run: () => engine.endOfTurn() })
 
   const engine: Engine = createEngine({
@@ -87,37 +89,17 @@ export function createNodeCore(options: NodeOptions): NodeCore {
     rooms,
     async start() {
       await engine.start()
-      alarm.add(engine)
+      alarm.moved(engine)
     },
     connect(transport, peer, verdictGiven) {
-      const way = { transport, peer, wakeMoved: () => alarm.moved(connection) }
-      const connection = createConnection(context, verdictGiven === undefined ? way : { ...way, verdictGiven })
-      alarm.add(connection)
-      return endingIn(connection, () => alarm.remove(connection))
+      const way = { transport, peer, wakeMoved: deadlines.moved }
+      return createConnection(context, verdictGiven === undefined ? way : { ...way, verdictGiven })
     },
     async close(bye) {
       await engine.close(bye)
       alarm.close()
+      deadlines.close()
       turns.close()
-    },
-  }
-}
-
-function endingIn(connection: Connection, after: () => void): Connection {
-  return {
-    received: (raw) => connection.received(raw),
-    heard: () => connection.heard(),
-    pinged: () => connection.pinged(),
-    ended(reason: DropReason) {
-      after()
-      connection.ended(reason)
-    },
-    get wakeAtMs() {
-      return connection.wakeAtMs
-    },
-    wake: () => connection.wake(),
-    get session() {
-      return connection.session
     },
   }
 }

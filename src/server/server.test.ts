@@ -6,7 +6,8 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { decodeServerFrame } from '../protocol/codec.js'
 import type { ServerFrame } from '../protocol/frames.js'
-import { hash, hello, publish, resume } from '../../test/support/server-rig.js'
+import { hash, hello, overridden, publish, resume } from '../../test/support/server-rig.js'
+import { StoreUnavailable } from '../store/store.js'
 import type { ServerOptions } from './options.js'
 import { createServer, type HoldfastServer } from './server.js'
 
@@ -140,6 +141,32 @@ describe('a server of our own', () => {
   test('[SRV-12] a port in use is an error with its code', async () => {
     const server = await start()
     await expect(start({ port: server.port })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  })
+})
+
+describe('options', () => {
+  test('[SRV-12] a store that does not open is an error, and nothing listens or keeps running', async () => {
+    const open = () => Promise.reject(new StoreUnavailable('no disk'))
+    const closed: unknown[] = []
+    const store = overridden({ open, close: async () => void closed.push('closed') })
+    await expect(start({ store })).rejects.toMatchObject({ name: 'StoreUnavailable' })
+    // It is the caller's, so the caller closes it.
+    expect(closed).toEqual([])
+  })
+
+  test('[ROOMS-1] parameters have the names of the pattern, also for the compiler', async () => {
+    const server = await createServer({
+      ...{ port: 0, host: '127.0.0.1', log: false, env: {} },
+      rooms: {
+        'chat/:id/:part': { canJoin: ({ params }) => params.id === params.part },
+        'docs/*': { canJoin: ({ params }) => params.rest !== '' },
+        lobby: {
+          // @ts-expect-error there is no parameter in this pattern
+          canJoin: ({ params }) => params.id === undefined,
+        },
+      },
+    })
+    await server.close()
   })
 })
 

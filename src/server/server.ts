@@ -106,12 +106,12 @@ class Running implements HoldfastServer {
   }
 
   async open(): Promise<void> {
-    await this.#core.start()
-    this.#isStarted = true
-    this.#http.on('upgrade', this.#onUpgrade)
-    if (this.#resolved.server !== null) return
+    const { host, settings, server } = this.#resolved
     try {
-      const { host, settings } = this.#resolved
+      await this.#core.start()
+      this.#isStarted = true
+      this.#http.on('upgrade', this.#onUpgrade)
+      if (server !== null) return
       this.#http.listen({ port: settings.port, ...(host === undefined ? {} : { host }) })
       await once(this.#http, 'listening')
     } catch (error) {
@@ -193,7 +193,7 @@ class Running implements HoldfastServer {
   }
 
   async #shut(reason: 'drain' | 'going-away'): Promise<void> {
-    if (this.#isStarted) await this.#core.close({ reason })
+    await this.#core.close({ reason })
     if (this.#resolved.server === null && this.#http.listening) {
       this.#http.close()
       this.#http.closeIdleConnections()
