@@ -54,5 +54,5 @@ export function isRunning(clock: HoldClock, nowMs: number): boolean {
 /** How long a deadline is away at least: a guess for people, never a basis for a decision. */
 export function leftMs(clock: HoldClock, dueMs: number, nowMs: number): number {
   const frozenMs = Math.max(0, clock.frozenUntilMs - nowMs)
-  return Math.max(1, dueMs - clock.holdMs + frozenMs)
+  return Math.max(1, dueMs - presentMs(clock, nowMs) + frozenMs)
 }

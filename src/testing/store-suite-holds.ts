@@ -163,6 +163,24 @@ export const holdRules = suite(({ describe, test, expect }, open) => {
     )
 
     test(
+      '[HOLD-10, I31, I40] a drop between two ticks counts from its own moment: nothing is over too early',
+      on(async ({ store, advance }) => {
+        const row = await created(store, 's1', { holdMs: 2_000 })
+        await store.enter(ownerOf(row), 'a', { readableFrom: 0, graceMs: 1_000 })
+        await tick(store)
+        await advance(900)
+        await store.detach(ownerOf(row))
+        const seen: unknown[] = []
+        for (const waitMs of [100, 899, 1, 999, 1]) {
+          await advance(waitMs)
+          await tick(store)
+          seen.push((await events(store)).map(({ kind }) => kind))
+        }
+        expect(seen).toEqual([[], [], ['grace-over'], [], ['ended']])
+      }),
+    )
+
+    test(
       '[HOLD-7] one tick does at most rowsMax rows, and says when more is due',
       on(async (suite) => {
         const { store, advance } = suite
