@@ -180,6 +180,7 @@ class HoldfastEngine implements Engine {
     await stored
     deadline.cancel()
     this.#ticker.close()
+    this.#events.close()
     this.#control.close()
     this.#rooms.close()
   }

@@ -2,6 +2,7 @@
 // in between and another one repeats it.
 
 import type { ChangeBoard, StoreEvent } from '../store/store.js'
+import { BackOff } from './back-off.js'
 import type { Core } from './core.js'
 import { presenceBoard, shownItem, shownOf } from './members.js'
 
@@ -14,10 +15,20 @@ export class StoreEvents {
   readonly #core: Core
   /** Being done here: the store may give them again meanwhile. */
   readonly #doing = new Set<string>()
+  /** Done here, and not yet settled. */
+  readonly #done = new Set<string>()
+  readonly #backOff: BackOff
   #isTaking = false
+  #isSettling = false
 
   constructor(core: Core) {
     this.#core = core
+    this.#backOff = new BackOff(core)
+  }
+
+  /** Idempotent. What is not settled is given to another node. */
+  close(): void {
+    this.#backOff.cancel()
   }
 
   /** Takes what is due, unless enough is being done. */
@@ -41,11 +52,38 @@ export class StoreEvents {
   #begin(event: StoreEvent): void {
     if (this.#doing.has(event.id)) return
     this.#doing.add(event.id)
-    this.#do(event)
-      .then(() => this.#core.ask((store) => store.settleEvents([event.id])))
+    this.#do(event).then(
+      () => {
+        this.#done.add(event.id)
+        this.#settle()
+      },
       // What failed stays with the store, which gives it again.
-      .catch(() => {})
-      .finally(() => this.#doing.delete(event.id))
+      () => this.#doing.delete(event.id),
+    )
+  }
+
+  /** Repeated until the store answers: what was told is not told again by this node. */
+  #settle(): void {
+    if (this.#isSettling || this.#backOff.isWaiting || this.#done.size === 0) return
+    this.#isSettling = true
+    const ids = [...this.#done]
+    this.#core
+      .ask((store) => store.settleEvents(ids))
+      .then(
+        () => {
+          this.#isSettling = false
+          this.#backOff.succeeded()
+          for (const id of ids) {
+            this.#done.delete(id)
+            this.#doing.delete(id)
+          }
+          this.#settle()
+        },
+        () => {
+          this.#isSettling = false
+          this.#backOff.failed(() => this.#settle())
+        },
+      )
   }
 
   async #do(event: StoreEvent): Promise<void> {
