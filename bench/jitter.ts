@@ -2,6 +2,7 @@
 // What is measured and how to read it: bench/README.md.
 
 import { parseArgs } from 'node:util'
+import type { Usage } from './jitter/channel.js'
 import { type Run, run } from './jitter/run.js'
 import { brokenPromises } from './jitter/tally.js'
 
@@ -55,15 +56,15 @@ function wholeNumber(name: string, text: string, { min, max }: { min: number; ma
   throw new Error(`--${name} must be a whole number from ${min} to ${max}, but ${JSON.stringify(text)} came`)
 }
 
-function summary({ report, usage }: Run): string {
+function summary({ report, wallMs, used }: Run): string {
   const { clients, seconds, seed, expected, delivered, duplicates, silentGaps, resumed, newSessions } = report
-  const share = (cpuMs: number) => `${Math.round((100 * cpuMs) / usage.wallMs)} % of a core`
+  const share = ({ cpuMs, rssBytes }: Usage) =>
+    `${Math.round((100 * cpuMs) / wallMs)} % of a core, ${Math.round(rssBytes / 1_048_576)} MiB`
   return [
     `${clients} sessions, ${seconds} s, seed ${seed}`,
     `  delivered ${delivered} of ${expected}, ${duplicates} duplicates, ${silentGaps} silent gaps`,
     `  ${resumed} resumed, ${newSessions} not; from dial to live p95 ${report.replayP95Ms} ms, p99 ${report.replayP99Ms} ms`,
-    `  server ${share(usage.serverCpuMs)}, ${Math.round(usage.serverRssBytes / 1_048_576)} MiB; ` +
-      `clients and proxy ${share(usage.clientsCpuMs)}`,
+    `  server ${share(used.server)}; clients ${share(used.clients)}; proxy ${share(used.proxy)}`,
   ].join('\n')
 }
 

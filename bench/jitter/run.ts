@@ -1,9 +1,10 @@
-// The run: one server process, a proxy that breaks single connections, and many clients of the real library.
+// The run: a server, a proxy that breaks single connections, and here the clients, all of them sessions of the real
+// library.
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect, type Session } from 'holdfast'
-import { createSeededChance, createTcpProxy, type ProxiedLink, type TcpProxy } from 'holdfast/testing'
-import { room, type ServerProcess, startServer } from './channel.js'
+import { createSeededChance } from 'holdfast/testing'
+import { type ProxyProcess, room, type ServerProcess, startProxy, startServer, type Usage, usage } from './channel.js'
 import { type Cut, planCuts } from './plan.js'
 import { type Report, Tally } from './tally.js'
 
@@ -17,13 +18,8 @@ export interface RunOptions {
 
 export interface Run {
   readonly report: Report
-  readonly usage: {
-    readonly serverCpuMs: number
-    readonly serverRssBytes: number
-    /** Of the clients and the proxy, which share this process. */
-    readonly clientsCpuMs: number
-    readonly wallMs: number
-  }
+  readonly wallMs: number
+  readonly used: { readonly server: Usage; readonly clients: Usage; readonly proxy: Usage }
 }
 
 const perSecond = 2
@@ -34,86 +30,53 @@ const patienceMs = 30_000
 /** Clients that connect at the same time. */
 const batch = 100
 
-/** The connections through the proxy, by client; and who may not dial now. */
-interface Net {
-  readonly proxy: TcpProxy
-  readonly links: Map<number, ProxiedLink>
-  readonly refused: Set<number>
+/** Everything that belongs to one run. */
+interface Scene {
+  readonly options: RunOptions
+  readonly messages: number
+  readonly server: ServerProcess
+  readonly proxy: ProxyProcess
+  readonly sessions: Session[]
+  readonly tally: Tally
 }
 
 /** Resolves when everything is delivered or patience is over; rejects when a client does not even start. */
-export async function run({ clients, seconds, seed, progress }: RunOptions): Promise<Run> {
-  const tally = new Tally(clients)
-  let failed = (_: Error) => {}
-  const broken = new Promise<never>((_, reject) => {
-    failed = reject
-  })
-  const server = await startServer(failed)
-  const net = await createNet(server.port)
+export async function run(options: RunOptions): Promise<Run> {
   const startMs = performance.now()
-  const sessions: Session[] = []
+  const { clients, seconds, seed } = options
+  let died = (_: Error) => {}
+  const broken = new Promise<never>((_, reject) => {
+    died = reject
+  })
+  const server = await startServer((error) => died(error))
+  const proxy = await startProxy(server.port, (error) => died(error))
+  const messages = perSecond * seconds
+  const scene: Scene = { options, messages, server, proxy, sessions: [], tally: new Tally(clients) }
   try {
-    await Promise.race([broken, startClients(clients, net.proxy.port, tally, sessions, progress)])
-    const messages = perSecond * seconds
-    const cuts = planCuts({
-      clients,
-      durationMs: seconds * 1000,
-      everyMs,
-      quietMs: Math.min(awayMs + 1_000, (seconds * 1000) / 2),
-      fraction: createSeededChance(seed).fraction,
-    })
-    server.publish(perSecond, messages)
-    const isDone = () => tally.behind(messages) === 0
-    const storm = makeStorm(cuts, net)
-    await Promise.race([broken, watch({ server, tally, sessions, storm, seconds, isDone, progress })])
-    const cpu = process.cpuUsage()
-    const { cpuMs, rssBytes } = await server.stop()
+    await Promise.race([broken, startClients(scene)])
+    await Promise.race([broken, storm(scene)])
+    const used = { server: await server.stop(), clients: usage(), proxy: await proxy.stop() }
     return {
-      report: tally.report({ clients, seconds, seed, messages }),
-      usage: {
-        serverCpuMs: cpuMs,
-        serverRssBytes: rssBytes,
-        clientsCpuMs: (cpu.user + cpu.system) / 1000,
-        wallMs: performance.now() - startMs,
-      },
+      report: scene.tally.report({ clients, seconds, seed, messages }),
+      wallMs: performance.now() - startMs,
+      used,
     }
   } finally {
-    for (const session of sessions) session.close()
-    await net.proxy.close()
+    for (const session of scene.sessions) session.close()
   }
 }
 
-async function createNet(port: number): Promise<Net> {
-  const links = new Map<number, ProxiedLink>()
-  const refused = new Set<number>()
-  const proxy = await createTcpProxy({
-    to: { port },
-    onRequest(link) {
-      const client = Number(/[?&]client=(\d+) /.exec(link.requestLine)?.[1])
-      if (refused.has(client)) link.cut()
-      else links.set(client, link)
-    },
-  })
-  return { proxy, links, refused }
-}
-
-async function startClients(
-  count: number,
-  port: number,
-  tally: Tally,
-  sessions: Session[],
-  progress: (line: string) => void,
-): Promise<void> {
-  for (let first = 0; first < count; first += batch) {
-    const some = Array.from({ length: Math.min(batch, count - first) }, (_, index) => {
-      const session = startClient(first + index, port, tally)
+async function startClients({ options, proxy, sessions, tally }: Scene): Promise<void> {
+  const { clients, progress } = options
+  while (sessions.length < clients) {
+    const some = Array.from({ length: Math.min(batch, clients - sessions.length) }, () => {
+      const session = startClient(sessions.length, proxy.port, tally)
       sessions.push(session)
       return session.whenLive()
     })
-    const answers = await Promise.all(some)
-    const stopped = answers.find((answer) => answer.kind === 'stopped')
+    const stopped = (await Promise.all(some)).find((answer) => answer.kind === 'stopped')
     if (stopped !== undefined) throw new Error(`a client could not connect: ${stopped.reason}`)
-    progress(`connecting: ${sessions.length} of ${count}`)
+    progress(`connecting: ${sessions.length} of ${clients}`)
   }
 }
 
@@ -137,61 +100,45 @@ function startClient(client: number, port: number, tally: Tally): Session {
   return session
 }
 
-interface Storm {
-  readonly cutCount: number
-  /** Carries out what is due `atMs` after the start. */
-  advance(atMs: number): void
-}
-
-function makeStorm(cuts: readonly Cut[], { links, refused }: Net): Storm {
+async function storm(scene: Scene): Promise<void> {
+  const { server, proxy, tally, messages } = scene
+  const { clients, seconds, seed, progress } = scene.options
+  const durationMs = seconds * 1000
+  const quietMs = Math.min(awayMs + 1_000, durationMs / 2)
+  const { fraction } = createSeededChance(seed)
+  const cuts: readonly Cut[] = planCuts({ clients, durationMs, everyMs, quietMs, fraction })
   let cutCount = 0
-  const carryOut = ({ client, kind }: Cut) => {
-    cutCount += 1
-    const link = links.get(client)
-    if (kind === 'reset') {
-      refused.add(client)
-      link?.cut()
-      setTimeout(() => refused.delete(client), awayMs)
-    } else {
-      link?.halfOpen()
-      setTimeout(() => link?.cut(), awayMs)
-    }
-  }
-  return {
-    get cutCount() {
-      return cutCount
-    },
-    advance(atMs) {
-      for (let cut = cuts[cutCount]; cut !== undefined && cut.atMs <= atMs; cut = cuts[cutCount]) carryOut(cut)
-    },
-  }
-}
-
-async function watch(about: {
-  readonly server: ServerProcess
-  readonly tally: Tally
-  readonly sessions: readonly Session[]
-  readonly storm: Storm
-  readonly seconds: number
-  readonly isDone: () => boolean
-  readonly progress: (line: string) => void
-}): Promise<void> {
-  const { server, tally, sessions, storm, seconds, isDone, progress } = about
-  const startMs = performance.now()
   let toldSeconds = 0
+  server.publish(perSecond, messages)
+  const startMs = performance.now()
   for (;;) {
     await sleep(20)
     const nowMs = performance.now() - startMs
-    storm.advance(nowMs)
+    for (let cut = cuts[cutCount]; cut !== undefined && cut.atMs <= nowMs; cut = cuts[cutCount]) {
+      cutCount += 1
+      proxy.cut(cut.client, cut.kind, awayMs)
+    }
     if (nowMs >= (toldSeconds + 1) * 1000) {
       toldSeconds += 1
-      const liveCount = sessions.filter(({ status }) => status.state === 'connected').length
-      progress(
-        `${String(toldSeconds).padStart(4)} s  live ${liveCount}/${sessions.length}  published ${server.publishedCount}  ` +
-          `delivered ${tally.delivered}  behind ${tally.behind(server.publishedCount)}  cuts ${storm.cutCount}  ` +
-          `resumed ${tally.resumed}  duplicates ${tally.duplicates}  silent gaps ${tally.silentGaps}`,
-      )
+      progress(progressLine(scene, toldSeconds, cutCount))
     }
-    if (nowMs >= seconds * 1000 && (isDone() || nowMs >= seconds * 1000 + patienceMs)) return
+    if (nowMs < durationMs) continue
+    if (tally.behind(messages) === 0 || nowMs >= durationMs + patienceMs) return
   }
+}
+
+function progressLine({ sessions, server, tally }: Scene, atSeconds: number, cutCount: number): string {
+  const liveCount = sessions.filter(({ status }) => status.state === 'connected').length
+  const { delivered, resumed, duplicates, silentGaps } = tally
+  return [
+    `${String(atSeconds).padStart(4)} s`,
+    `live ${liveCount}/${sessions.length}`,
+    `published ${server.publishedCount}`,
+    `delivered ${delivered}`,
+    `behind ${tally.behind(server.publishedCount)}`,
+    `cuts ${cutCount}`,
+    `resumed ${resumed}`,
+    `duplicates ${duplicates}`,
+    `silent gaps ${silentGaps}`,
+  ].join('  ')
 }

@@ -1,11 +1,7 @@
 // The server of the jitter run, a process of its own: it listens, publishes when told, and says what it used.
-// Spoken over the process channel: see `ToServer` and `FromServer`.
 
 import { createServer } from 'holdfast/server'
-import type { FromServer, ToServer } from './channel.js'
-import { room } from './channel.js'
-
-const tell = (message: FromServer) => process.send?.(message)
+import { room, type ToServer, tell, usage } from './channel.js'
 
 const server = await createServer({
   port: 0,
@@ -34,8 +30,7 @@ async function publishAll({ perSecond, count }: Extract<ToServer, { do: 'publish
 }
 
 async function stop(): Promise<void> {
-  const { user, system } = process.cpuUsage()
-  tell({ is: 'stopped', cpuMs: (user + system) / 1000, rssBytes: process.memoryUsage().rss })
+  tell({ is: 'stopped', ...usage() })
   await server.close()
   process.exit(0)
 }
