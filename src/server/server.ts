@@ -74,6 +74,12 @@ export async function createServer<const P extends string>(options: ServerOption
   return running
 }
 
+/**
+ * Connections that may wait to be accepted. Node takes one per turn of its loop: when everybody comes back at once, a
+ * short queue overflows, and the kernel lets those beyond it try again only after a second, then three, then seven.
+ */
+const backlog = 4_096
+
 class Running implements HoldfastServer {
   readonly on: Events['on']
   readonly #resolved: Resolved
@@ -112,7 +118,7 @@ class Running implements HoldfastServer {
       this.#isStarted = true
       this.#http.on('upgrade', this.#onUpgrade)
       if (server !== null) return
-      this.#http.listen({ port: settings.port, ...(host === undefined ? {} : { host }) })
+      this.#http.listen({ port: settings.port, backlog, ...(host === undefined ? {} : { host }) })
       await once(this.#http, 'listening')
     } catch (error) {
       await this.close()
