@@ -1,8 +1,9 @@
 // Runs the machine of reconnect.ts: keeps its one timer and its one link, decodes what comes. What the frames mean for
 // rooms and publishes is the host's.
 
-import { codeOf } from '../protocol/close.js'
-import { decodeServerFrame, encodeFrame } from '../protocol/codec.js'
+import { movedCode, supersededCode } from '../protocol/after-close.js'
+import { decodeServerFrame } from '../protocol/decode-server.js'
+import { encodeFrame } from '../protocol/encode.js'
 import type { Bye, ClientFrame, Hello, ServerFrame, Welcome } from '../protocol/frames.js'
 import type { Chance, Clock } from '../protocol/time.js'
 import type { Dial, Link } from './link.js'
@@ -290,10 +291,10 @@ export class Connection {
 
   #bye(dial: number, frame: Bye): void {
     // Our own next attempt won: this one is only the last to know.
-    const isOurs = frame.code === codeOf('superseded') && frame.instance === this.#host.instance
+    const isOurs = frame.code === supersededCode && frame.instance === this.#host.instance
     if (!this.isConnected) this.#loss = 'unheard'
     this.#host.bye(frame)
-    this.#ended(dial, isOurs ? { ...frame, code: codeOf('moved'), retry: true } : frame)
+    this.#ended(dial, isOurs ? { ...frame, code: movedCode, retry: true } : frame)
   }
 
   #closed(dial: number, code: number, reason: string): void {

@@ -2,7 +2,7 @@
 // answers what is the session's.
 
 import { base64url } from '../protocol/base64url.js'
-import { encodeFrame } from '../protocol/codec.js'
+import { encodeFrame } from '../protocol/encode.js'
 import type { Data, Published } from '../protocol/frames.js'
 import { defaultLimits } from '../protocol/limits.js'
 import type { Position } from '../protocol/position.js'

@@ -2,7 +2,7 @@
 // credentials or timers: it is told events and the moment they happen, and answers with a state and effects.
 // `dueMs(state)` is the one timer it needs: a `tick` at that time.
 
-import { afterClose } from '../protocol/close.js'
+import { afterClose } from '../protocol/after-close.js'
 import { retryDelayMs } from './backoff.js'
 import {
   type Connected,

@@ -1,7 +1,7 @@
 // Rooms and publishes on the connection there is: what may be sent now, in which order, and whose each answer is.
 // It knows nothing of dials and credentials.
 
-import { encodeFrame } from '../protocol/codec.js'
+import { encodeFrame } from '../protocol/encode.js'
 import type { ClientFrame, Data, Denied, Refused, RoomAsk, ServerFrame } from '../protocol/frames.js'
 import { defaultLimits, type Limits } from '../protocol/limits.js'
 import type { Chance, Clock } from '../protocol/time.js'
@@ -9,6 +9,7 @@ import type { Loss } from './connection.js'
 import type { Report } from './emitter.js'
 import { asksOf } from './hello.js'
 import type { OpenRooms, OutboxLimits } from './outbox.js'
+import { Pace } from './pace.js'
 import { type Publication, Publishing, type PublishOptions, publishFrame } from './publishing.js'
 import { Requests } from './requests.js'
 import { type JoinOptions, RoomCore, type RoomHost } from './room-core.js'
@@ -54,6 +55,7 @@ export class Traffic implements RoomHost {
   /** Rooms that were left; the server is told as soon as it can be. */
   readonly #toLeave = new Set<string>()
   #requests = new Requests(defaultLimits)
+  #pace = new Pace()
   #pipelinedBytes = 0
   #outcomes = new Map<string, RoomOutcome>()
   #waitingCount = 0
@@ -129,7 +131,7 @@ export class Traffic implements RoomHost {
         resolve(isTold)
       }
       if (this.#host.way !== 'connected') this.#leaving(false)
-      this.send({ type: 'leave', id: this.#requests.add({ kind: 'leave', room: null }), room: null })
+      this.#sendLeave(null)
     })
   }
 
@@ -141,6 +143,7 @@ export class Traffic implements RoomHost {
   /** A hello is made: these rooms go into it, beside this token. */
   greeting(token: string | undefined): readonly RoomAsk[] {
     this.#requests = new Requests(defaultLimits)
+    this.#pace = new Pace()
     this.#pipelinedBytes = 0
     this.#outcomes = new Map()
     return asksOf(
@@ -215,9 +218,14 @@ export class Traffic implements RoomHost {
     for (const { notBeforeMs } of this.#rooms.values()) {
       if (isConnected && notBeforeMs > nowMs) dueMs = Math.min(dueMs, notBeforeMs)
     }
+    if (this.#pace.nextAtMs > nowMs && this.outbox.count > 0) dueMs = Math.min(dueMs, this.#pace.nextAtMs)
     if (dueMs < Number.POSITIVE_INFINITY) {
       this.#cancelFlush = clock.after(Math.ceil(dueMs - nowMs), () => this.flush())
     }
+  }
+
+  #sendLeave(room: string | null): void {
+    this.send({ type: 'leave', id: this.#requests.add({ kind: 'leave', room }), room })
   }
 
   #tellWaiting(): void {
@@ -234,7 +242,7 @@ export class Traffic implements RoomHost {
         this.#toLeave.delete(name)
         this.#rooms.delete(name)
         this.outbox.forget(name)
-        this.send({ type: 'leave', id: this.#requests.add({ kind: 'leave', room: name }), room: name })
+        this.#sendLeave(name)
       } else if (room.isWanting(nowMs)) {
         const id = this.#requests.add({ kind: 'join', room: name })
         this.send({ type: 'join', id, ...room.ask(id) })
@@ -249,8 +257,10 @@ export class Traffic implements RoomHost {
       positionOf: (name) => this.#rooms.get(name)?.received ?? null,
     }
     while (this.#requests.hasRoom && !(isPipelined && this.#pipelinedBytes > queuedBytesMax)) {
+      if (nowMs < this.#pace.nextAtMs) return
       const outgoing = this.outbox.take(nowMs, rooms)
       if (outgoing === null) return
+      this.#pace.took(nowMs)
       this.#pipelinedBytes += outgoing.bytes + envelopeBytes
       const id = this.#requests.add({ kind: 'publish', seq: outgoing.header.seq })
       this.#host.send(publishFrame(outgoing, id, session))
@@ -272,9 +282,15 @@ export class Traffic implements RoomHost {
 
   #refused(frame: Refused): void {
     const request = frame.id === null ? undefined : this.#requests.take(frame.id)
+    const { id, reason, afterMs = 1_000 } = frame
+    const nowMs = this.#options.clock.nowMs()
+    if (reason === 'rate-limited') this.#pace.refused(id ?? 0, this.#requests.lastId, afterMs, nowMs)
     if (request?.kind === 'publish') this.#publishing.refused(request.seq, frame)
     if (request?.kind === 'join') this.#denied({ ...frame, type: 'denied', id: frame.id ?? 0, room: request.room })
-    if (request?.kind === 'leave' && request.room === null) this.#leaving?.(false)
+    if (request?.kind === 'leave' && request.room === null) {
+      if (frame.retry) this.#options.clock.after(afterMs, () => this.#sendLeave(null))
+      else this.#leaving?.(false)
+    }
   }
 
   readonly #hear: Hear = {
@@ -292,6 +308,7 @@ export class Traffic implements RoomHost {
     },
     published: (frame) => {
       const request = this.#requests.take(frame.id)
+      this.#pace.accepted()
       if (request?.kind === 'publish') this.#publishing.answered(request.seq, frame)
     },
     left: ({ id, room }) => {

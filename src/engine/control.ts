@@ -2,7 +2,7 @@
 // lost hint costs a tick and never an owner too many.
 
 import type { Position } from '../protocol/position.js'
-import { type Control as ControlEntry, controlRoom, type Entry, type Page } from '../store/store.js'
+import { type Control as ControlEntry, controlRoom, type Entry, type Page, type SessionRow } from '../store/store.js'
 import type { Core } from './core.js'
 import { Follower, type FollowerHost } from './follower.js'
 import type { Joins } from './joins.js'
@@ -120,16 +120,28 @@ export class Control implements FollowerHost {
   async #verifyOne(session: Session): Promise<void> {
     const row = await this.#core.ask((store) => store.session(session.id)).catch(() => undefined)
     if (row === undefined || !session.isServed) return
-    if (row === null) return this.#sessions.endedHere(session.id, 'ran-out')
+    if (row === null) return this.#lost(session)
     const { status, generation, instance } = row
     if (generation > session.generation) {
       this.#sessions.told(session.id, { kind: 'attached', generation, instance })
     } else if (status.state === 'ended') {
       this.#sessions.endedHere(session.id, status.reason)
-    } else if (status.state === 'held' || status.node !== this.#core.node) {
+    } else if (status.state === 'held' || status.node !== this.#core.node || isSetBack(session, row)) {
       session.outlet.close({ reason: 'moved' })
     }
   }
+
+  /** The store has forgotten it, so it will never tell its end: members must not see it for ever. */
+  #lost(session: Session): void {
+    const rooms = [...session.rooms]
+    this.#sessions.endedHere(session.id, 'ran-out')
+    for (const room of rooms) this.#joins.forgotten(session, room).catch(() => {})
+  }
+}
+
+/** The store came back older than this session: it is attached and joined anew. */
+function isSetBack(session: Session, row: SessionRow): boolean {
+  return row.generation < session.generation || [...session.rooms].some((room) => row.rooms[room] === undefined)
 }
 
 function isIn(session: Session, room: string): boolean {

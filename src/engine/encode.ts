@@ -1,6 +1,6 @@
 // Frames as the engine writes them: whole unmasked WebSocket frames, ready to send.
 
-import { encodeFrame } from '../protocol/codec.js'
+import { encodeFrame } from '../protocol/encode.js'
 import type { Data, ServerFrame } from '../protocol/frames.js'
 import { frameBinary, frameText } from '../protocol/websocket-frame.js'
 

@@ -69,6 +69,11 @@ export class Joins {
     for (const room of session.rooms) this.#rooms.find(room)?.presence?.forget(session.id, session.generation)
   }
 
+  /** The store knows nothing of it any more. */
+  forgotten(session: Session, name: string): Promise<void> {
+    return this.#hide(session, name)
+  }
+
   /** The store has taken it out already. */
   async removed(session: Session, name: string, reason: RemovalReason): Promise<void> {
     session.outlet.send({ type: 'removed', room: name, reason })

@@ -1,7 +1,8 @@
 // One connection's way out: answers in order, then slices of its readers, one write at a time. It keeps no messages
 // of rooms; what a slow connection has not taken stays in the rooms' tails and in the store.
 
-import { afterClose, type CloseReason, closeTable, codeOf } from '../protocol/close.js'
+import { afterClose } from '../protocol/after-close.js'
+import { type CloseReason, closeTable, codeOf } from '../protocol/close.js'
 import type { ServerFrame } from '../protocol/frames.js'
 import type { Core } from './core.js'
 import { frameBytes } from './encode.js'
@@ -37,6 +38,8 @@ export class ConnectionOutlet implements Outlet {
   #writtenReaders: Reader[] = []
   #isWriting = false
   #isNarrow = false
+  #writeTurn = 0
+  readonly #whenWritten = () => this.#written()
 
   /** `judged`: the other end is silent or stuck; nobody waits for its part of the closing handshake. */
   constructor(
@@ -105,7 +108,7 @@ export class ConnectionOutlet implements Outlet {
     if (!this.#isOpen || this.#isWriting) return
     const { writeBytesMax, narrowWriteBytesMax } = this.#core.settings
     const into: Taking = { chunks: [], bytes: 0, bytesMax: this.#isNarrow ? narrowWriteBytesMax : writeBytesMax }
-    this.#takeControls(into)
+    if (this.#controls.length > 0) this.#takeControls(into)
     if (this.#controls.length === 0) {
       this.#takePresence(into)
       this.#takeEntries(into)
@@ -178,31 +181,27 @@ export class ConnectionOutlet implements Outlet {
 
   /** Readers with more than fits go to the back, so that no room starves another. */
   #takeEntries(into: Taking): void {
-    const unfinished: Reader[] = []
+    let unfinished: Reader[] | null = null
     for (const reader of this.#readyReaders) {
       if (into.bytes >= into.bytesMax) break
       this.#readyReaders.delete(reader)
       if (reader.isClosed) continue
-      if (reader.take(into)) unfinished.push(reader)
+      if (reader.take(into)) {
+        unfinished ??= []
+        unfinished.push(reader)
+      }
       if (reader.awaitsWritten) this.#writtenReaders.push(reader)
     }
-    for (const reader of unfinished) this.#readyReaders.add(reader)
+    if (unfinished !== null) for (const reader of unfinished) this.#readyReaders.add(reader)
   }
 
   #write(chunks: readonly Uint8Array[]): void {
     this.#isWriting = true
     const { turn } = this.#core
-    const begun = turn.count
-    let isAnswered = false
-    const written = () => {
-      if (isAnswered) return
-      isAnswered = true
-      this.#isNarrow = !turn.isStill(begun)
-      this.#written()
-    }
-    this.#watch.writeBegan()
+    this.#writeTurn = turn.count
+    this.#watch.writeBegan(turn.begunMs)
     try {
-      if (!this.#transport.write(chunks, written)) this.stop()
+      if (!this.#transport.write(chunks, this.#whenWritten)) this.stop()
     } catch (error) {
       this.#core.report(error, 'writing to a transport')
       this.stop()
@@ -211,12 +210,17 @@ export class ConnectionOutlet implements Outlet {
   }
 
   #written(): void {
+    if (!this.#isWriting) return
+    const nowMs = this.#core.nowMs()
     this.#isWriting = false
-    this.#watch.writeEnded()
+    this.#isNarrow = !this.#core.turn.isStill(this.#writeTurn, nowMs)
+    this.#watch.writeEnded(nowMs)
     if (!this.#isOpen) return
-    const readers = this.#writtenReaders
-    this.#writtenReaders = []
-    for (const reader of readers) reader.written()
+    if (this.#writtenReaders.length > 0) {
+      const readers = this.#writtenReaders
+      this.#writtenReaders = []
+      for (const reader of readers) reader.written()
+    }
     if (this.#controls.length + this.#readyReaders.size + this.#readyWatchers.size > 0) this.#core.turn.write(this)
   }
 

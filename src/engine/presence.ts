@@ -38,6 +38,11 @@ export class Presence {
   readonly #watchers = new Set<Watcher>()
   readonly #wishes = new Map<string, Wish>()
   readonly #waiting = new Map<string, Waiting[]>()
+  /** What was written and the mirror does not show yet; null: taken off. */
+  readonly #written = new Map<string, BoardItem | null>()
+  #writtenAt = { version: 0, life: 0 }
+  /** A write of theirs is under way, or failed: nobody knows what the board shows of them. */
+  readonly #doubtful = new Set<string>()
   #isWriting = false
   #full: Uint8Array | null = null
   readonly #deltas = new Map<number, Uint8Array | null>()
@@ -152,7 +157,9 @@ export class Presence {
       if (wish.kind === 'gone') removed.push({ key: session, fence: wish.generation })
       else if (item !== null) set.push(item)
     }
+    for (const { key } of [...set, ...removed]) this.#doubtful.add(key)
     if (set.length + removed.length > 0) await this.#change(set, removed)
+    for (const { key } of [...set, ...removed]) this.#doubtful.delete(key)
     for (const [session, wish] of batch) {
       if (this.#wishes.get(session) !== wish) continue
       this.#wishes.delete(session)
@@ -162,7 +169,7 @@ export class Presence {
 
   /** Null: the board shows it already, under this generation. */
   #itemOf(session: string, wish: Extract<Wish, { kind: 'live' }>): BoardItem | null {
-    const before = this.#mirror.items.get(session)
+    const before = this.#shownOf(session)
     const shown = shownOf(before)
     const data = wish.data === undefined ? shown?.data : (wish.data ?? undefined)
     const item = shownItem(
@@ -170,14 +177,28 @@ export class Presence {
       { user: wish.user, state: 'live', ...(data !== undefined && { data }) },
       wish.generation,
     )
-    const isSame = before !== undefined && before.fence >= item.fence && sameJson(before.value, item.value)
+    const isKnown = before !== undefined && !this.#doubtful.has(session)
+    const isSame = isKnown && before.fence >= item.fence && sameJson(before.value, item.value)
     return isSame ? null : item
+  }
+
+  /** Our own changes count at once, however late their hints are. */
+  #shownOf(session: string): BoardItem | undefined {
+    const { version, life } = this.#writtenAt
+    if (life !== this.#mirror.life || version <= (this.#mirror.version ?? 0)) this.#written.clear()
+    const written = this.#written.get(session)
+    return written === undefined ? this.#mirror.items.get(session) : (written ?? undefined)
   }
 
   async #change(set: readonly BoardItem[], removed: ChangeBoard['removed']): Promise<void> {
     const ask = { room: this.#room, board: presenceBoard, set, removed, itemsMax: this.#itemsMax }
     const changed = await this.#core.ask((store) => store.changeBoard(ask))
-    if (changed.kind === 'changed') return this.#mirror.note(changed.version)
+    if (changed.kind === 'changed') {
+      for (const { key } of removed) this.#written.set(key, null)
+      for (const item of set) this.#written.set(item.key, item)
+      this.#writtenAt = { version: changed.version, life: this.#mirror.life }
+      return this.#mirror.note(changed.version)
+    }
     // One too many: each for itself, so that only those beyond the bound are not listed.
     if (set.length + removed.length <= 1) return
     if (removed.length > 0) await this.#change([], removed)

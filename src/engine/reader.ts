@@ -1,7 +1,7 @@
 // The place of one connection in one log. It moves forward only: by pages of the store while it is behind the tail,
 // else by slices of the tail, and between the two there is no seam. It writes nothing itself: its outlet takes.
 
-import { encodeEntry } from '../protocol/codec.js'
+import { encodeEntry } from '../protocol/encode.js'
 import type { Position } from '../protocol/position.js'
 import { frameBinary, frameText } from '../protocol/websocket-frame.js'
 import type { Entry, Page } from '../store/store.js'

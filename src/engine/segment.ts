@@ -1,7 +1,7 @@
 // A piece of a tail: entries of one epoch as ready-to-send WebSocket frames in one piece of memory. Bytes are written
 // once, never moved and never reused, because transports keep references to them until the kernel took them.
 
-import { type EncodableEntry, encodeEntry } from '../protocol/codec.js'
+import { type EncodableEntry, encodeEntry } from '../protocol/encode.js'
 import { frameLength, writeFrame } from '../protocol/websocket-frame.js'
 
 const smallestBytes = 2_048

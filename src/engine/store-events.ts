@@ -90,7 +90,8 @@ export class StoreEvents {
     switch (event.kind) {
       case 'ended': {
         const { session, generation } = event
-        const removed = [{ key: session, fence: generation }]
+        // Above its last generation: what a dead node still has on the way to the store must not bring it back.
+        const removed = [{ key: session, fence: generation + 1 }]
         await Promise.all(event.rooms.map((room) => this.#change(room, [], removed)))
         return this.#tellLeave(event)
       }

@@ -2,7 +2,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { EncodableEntry } from '../protocol/codec.js'
+import type { EncodableEntry } from '../protocol/encode.js'
 import type { Position } from '../protocol/position.js'
 import { createFrameReader } from '../protocol/websocket-frame.js'
 import { type Slice, Tail, type TailLimits } from './tail.js'

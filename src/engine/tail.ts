@@ -1,7 +1,7 @@
 // The recent entries of one room, encoded once, in write-once segments. Readers take slices of it; what was trimmed
 // away they read from the store. It knows nothing of readers, stores or hints.
 
-import type { EncodableEntry } from '../protocol/codec.js'
+import type { EncodableEntry } from '../protocol/encode.js'
 import type { Position } from '../protocol/position.js'
 import { nextCapacity, Segment } from './segment.js'
 import type { Tails } from './tails.js'

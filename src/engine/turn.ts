@@ -17,7 +17,8 @@ const echoMs = 5
 export class Turn {
   /** Rises with every turn. */
   count = 0
-  /** When the last turn was done. */
+  /** When the last turn began, and when it was done. */
+  begunMs = 0
   endedMs = 0
   #moved = new Set<Moved>()
   #writers = new Set<Writer>()
@@ -35,8 +36,8 @@ export class Turn {
   }
 
   /** True while the turn `count` runs, and until the loop went on to something else. */
-  isStill(count: number): boolean {
-    return count === this.count && (this.#isRunning || this.#nowMs() - this.endedMs <= echoMs)
+  isStill(count: number, nowMs: number): boolean {
+    return count === this.count && (this.#isRunning || nowMs - this.endedMs <= echoMs)
   }
 
   settle(moved: Moved): void {
@@ -52,25 +53,30 @@ export class Turn {
   /** Settles, then writes, each once; what is marked meanwhile by a write comes in the next turn. */
   run(): void {
     this.count += 1
+    this.begunMs = this.#nowMs()
     this.#isWanted = false
     this.#isRunning = true
     const moved = this.#moved
     this.#moved = new Set()
-    for (const one of moved) this.#guard(() => one.endOfTurn())
+    for (const one of moved) {
+      try {
+        one.endOfTurn()
+      } catch (error) {
+        this.#failed(error)
+      }
+    }
     const writers = this.#writers
     this.#writers = new Set()
-    for (const writer of writers) this.#guard(() => writer.flush())
+    for (const writer of writers) {
+      try {
+        writer.flush()
+      } catch (error) {
+        this.#failed(error)
+      }
+    }
     this.#isRunning = false
     this.endedMs = this.#nowMs()
     if (this.#moved.size + this.#writers.size > 0) this.#want()
-  }
-
-  #guard(run: () => void): void {
-    try {
-      run()
-    } catch (error) {
-      this.#failed(error)
-    }
   }
 
   #want(): void {

@@ -48,13 +48,14 @@ export class Watch {
     this.#heardMs = this.#core.nowMs()
   }
 
-  writeBegan(): void {
-    this.#writeMs = this.#core.nowMs()
-    this.#arm()
+  writeBegan(nowMs: number): void {
+    this.#writeMs = nowMs
+    // A timer that comes before the write can be slow looks again.
+    if (this.#timer === null || this.#timer.atMs > nowMs + this.#core.settings.slowMs) this.#arm()
   }
 
-  writeEnded(): void {
-    this.#progressMs = this.#core.nowMs()
+  writeEnded(nowMs: number): void {
+    this.#progressMs = nowMs
     this.#writeMs = null
   }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { afterClose, closeTable, codeOf } from './close.js'
+import { afterClose, movedCode, supersededCode } from './after-close.js'
+import { closeTable, codeOf } from './close.js'
 
 const cases = [
   { codes: [4000, 4001, 4002, 4099], gives: 'resume-now' },
@@ -21,4 +22,9 @@ test('[WIRE-12] each reason has one code and each code one reason', () => {
   expect(new Set(closeTable.map(({ code }) => code)).size).toBe(closeTable.length)
   expect(new Set(closeTable.map(({ reason }) => reason)).size).toBe(closeTable.length)
   for (const { code, reason } of closeTable) expect(codeOf(reason)).toBe(code)
+})
+
+test('[WIRE-12] the codes that a client knows by name are those of the table', () => {
+  expect(movedCode).toBe(codeOf('moved'))
+  expect(supersededCode).toBe(codeOf('superseded'))
 })

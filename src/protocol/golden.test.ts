@@ -2,9 +2,12 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { decodeClientFrame, decodeServerFrame, encodeEntry, encodeFrame } from './codec.js'
+import { decodeClientFrame } from './decode-client.js'
+import { decodeServerFrame } from './decode-server.js'
+import { encodeEntry, encodeFrame } from './encode.js'
 import type { ClientFrame, Data, EntryFrame, Json, ServerFrame, Void } from './frames.js'
-import { clientShapes, serverShapes } from './shapes.js'
+import { clientShapes } from './client-shapes.js'
+import { serverShapes } from './server-shapes.js'
 
 interface Golden {
   readonly name: string

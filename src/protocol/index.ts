@@ -2,15 +2,12 @@
 
 export { base64url } from './base64url.js'
 export { isId, isName, isRoomName } from './check.js'
-export { type AfterClose, afterClose, type CloseReason, type CloseRow, closeTable, codeOf } from './close.js'
-export {
-  type Decoded,
-  decodeClientFrame,
-  decodeServerFrame,
-  type EncodableEntry,
-  encodeEntry,
-  encodeFrame,
-} from './codec.js'
+export { type AfterClose, afterClose } from './after-close.js'
+export { type CloseReason, type CloseRow, closeTable, codeOf } from './close.js'
+export type { Decoded } from './decode.js'
+export { decodeClientFrame } from './decode-client.js'
+export { decodeServerFrame } from './decode-server.js'
+export { type EncodableEntry, encodeEntry, encodeFrame } from './encode.js'
 export {
   type Bye,
   type By,

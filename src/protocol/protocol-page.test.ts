@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { closeTable } from './close.js'
 import { bounds, serverFrameBounds } from './limits.js'
-import { clientShapes, serverShapes } from './shapes.js'
+import { clientShapes } from './client-shapes.js'
+import { serverShapes } from './server-shapes.js'
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
 const page = read('PROTOCOL.md')

@@ -3,13 +3,14 @@
 
 import type { DropReason, LiveSession, Outlet } from '../engine/engine.js'
 import type { Transport } from '../engine/transport.js'
-import { type Decoded, decodeClientFrame } from '../protocol/codec.js'
+import type { Decoded } from '../protocol/decode.js'
+import { decodeClientFrame } from '../protocol/decode-client.js'
 import { type ClientFrame, type Hello, protocolVersion } from '../protocol/frames.js'
 import { bounds } from '../protocol/limits.js'
 import { utf8Length } from '../protocol/utf8.js'
 import { expiryOf } from './auth.js'
 import type { Context, Peer } from './context.js'
-import { answerOf, type Conversation, createConversation, type Refusal, type Request } from './conversation.js'
+import { answerOf, Conversation, type Refusal, type Request } from './conversation.js'
 import { handlers, joinRoom } from './handlers.js'
 import { type Ask, type Bye, shakeHands } from './handshake.js'
 import { TokenBucket } from './token-bucket.js'
@@ -46,10 +47,6 @@ type State =
   | { readonly state: 'welcomed'; readonly talk: Conversation; readonly expiresAtMs: number }
   | { readonly state: 'closed' }
 
-/** Below the 60 unsent pongs at which ws cuts a connection without a word. */
-const pingsBurst = 50
-const strikes = { perSecond: 0.1, burst: 10 }
-
 /** A new connection: the deadline for its hello runs from now. */
 export function createConnection(context: Context, way: ConnectionWay): Connection {
   return new Inbound(context, way)
@@ -60,10 +57,11 @@ class Inbound implements Connection {
   readonly #way: ConnectionWay
   readonly #outlet: Outlet
   readonly #messages: TokenBucket
+  // Made when they are first needed: most connections never do.
   /** Refusals for being too fast: who goes on regardless is flooding. */
-  readonly #floods: TokenBucket
-  readonly #pings: TokenBucket
-  readonly #strikes = new TokenBucket(strikes)
+  #floods: TokenBucket | null = null
+  #pings: TokenBucket | null = null
+  #strikes: TokenBucket | null = null
   #state: State
   #isPending = true
   #isPaused = false
@@ -73,9 +71,7 @@ class Inbound implements Connection {
     this.#context = context
     this.#way = way
     this.#outlet = context.engine.open(way.transport)
-    this.#messages = new TokenBucket({ perSecond: settings.messagesPerSecond, burst: settings.messagesBurst })
-    this.#floods = new TokenBucket({ perSecond: settings.messagesPerSecond / 10, burst: settings.messagesBurst })
-    this.#pings = new TokenBucket({ perSecond: settings.pingsPerSecond, burst: pingsBurst })
+    this.#messages = new TokenBucket(context.rates.messages)
     this.#state = { state: 'waiting', deadlineMs: clock.nowMs() + settings.authDeadlineMs }
     way.wakeMoved?.(this)
   }
@@ -105,6 +101,7 @@ class Inbound implements Connection {
 
   pinged(): void {
     if (this.#state.state === 'closed') return
+    this.#pings ??= new TokenBucket(this.#context.rates.pings)
     if (this.#pings.take(this.#context.clock.nowMs()) > 0) this.#flooding('pings')
   }
 
@@ -154,7 +151,7 @@ class Inbound implements Connection {
   ) {
     const { ask, session, attached } = verdict
     const { clock, engine, log } = this.#context
-    const talk = createConversation(this.#context, session)
+    const talk = new Conversation(this.#context, session)
     const restMs = expiryOf(session.claims) - clock.wallMs()
     this.#become({ state: 'welcomed', talk, expiresAtMs: clock.nowMs() + Math.max(0, restMs) })
     if (attached.superseded !== null) {
@@ -201,6 +198,7 @@ class Inbound implements Connection {
 
   /** The frame is not done. Beats and signals are never answered, so neither are those that were too many. */
   #tooFast(decoded: Decoded<ClientFrame>, afterMs: number) {
+    this.#floods ??= new TokenBucket(this.#context.rates.floods)
     if (this.#floods.take(this.#context.clock.nowMs()) > 0) return this.#flooding('messages')
     if (decoded.kind === 'frame' && (decoded.frame.type === 'beat' || decoded.frame.type === 'signal')) return
     const { messagesPerSecond } = this.#context.settings
@@ -220,6 +218,7 @@ class Inbound implements Connection {
   }
 
   #strike(): void {
+    this.#strikes ??= new TokenBucket(this.#context.rates.strikes)
     if (this.#strikes.take(this.#context.clock.nowMs()) === 0) return
     this.#close({ reason: 'bad-message', message: 'too many messages with bad fields', kept: true })
   }

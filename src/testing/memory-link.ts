@@ -1,7 +1,8 @@
 // A link of the in-memory network as a test holds it: everything that can go wrong between two ends.
 
 import type { Link } from '../client/link.js'
-import { decodeClientFrame, decodeServerFrame } from '../protocol/codec.js'
+import { decodeClientFrame } from '../protocol/decode-client.js'
+import { decodeServerFrame } from '../protocol/decode-server.js'
 import type { ClientFrame, ServerFrame } from '../protocol/frames.js'
 import type { Pipe } from './memory-pipe.js'
 import {

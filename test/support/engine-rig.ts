@@ -13,7 +13,7 @@ import type {
   SessionEvent,
 } from '../../src/engine/engine.js'
 import type { Transport } from '../../src/engine/transport.js'
-import { decodeServerFrame } from '../../src/protocol/codec.js'
+import { decodeServerFrame } from '../../src/protocol/decode-server.js'
 import type { Bye, Data, RoomAsk, ServerFrame } from '../../src/protocol/frames.js'
 import type { Position } from '../../src/protocol/position.js'
 import { createFrameReader, opcodes } from '../../src/protocol/websocket-frame.js'

@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import type { Link } from '../../src/client/link.js'
-import { decodeServerFrame } from '../../src/protocol/codec.js'
+import { decodeServerFrame } from '../../src/protocol/decode-server.js'
 import type { Bye, RoomAsk, ServerFrame, Welcome } from '../../src/protocol/frames.js'
 import { memoryStore } from '../../src/store/memory.js'
 import type { Store } from '../../src/store/store.js'

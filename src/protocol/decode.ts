@@ -1,12 +1,9 @@
-// Frames as bytes and back. What a decoder lets through has every field of frames.ts, each of its type and within
-// its bounds, and no other key. It knows nothing of rooms, sessions or sockets.
+// Bytes as frames: what a decoder lets through has every field of frames.ts, each of its type and within its bounds, and
+// no other key. Each end decodes the frames of the other: decode-client.ts, decode-server.ts.
 
 import { type Check, isObject, isRoomName, isWhole } from './check.js'
-import type { By, ClientFrame, ServerFrame } from './frames.js'
 import { type JsonBounds, parseJson } from './json.js'
-import { bounds, defaultLimits, serverFrameBounds } from './limits.js'
-import type { Position } from './position.js'
-import { clientShapes, serverShapes } from './shapes.js'
+import { bounds } from './limits.js'
 import { isLongerThan, truncate } from './utf8.js'
 
 export type Decoded<F> =
@@ -20,72 +17,18 @@ export type Decoded<F> =
   /** `id` is null when the frame was too large even to be looked at. */
   | { readonly kind: 'too-large'; readonly bytesMax: number; readonly id: number | null; readonly room?: string }
 
-/** An entry as a log keeps it. `data` is JSON text, bytes, or null for a body that was superseded. */
-export interface EncodableEntry {
-  readonly position: Position
-  readonly atMs: number
-  readonly by: By | null
-  readonly mark: string | null
-  readonly key: string | null
-  readonly data: string | Uint8Array | null
-}
-
-interface Side {
+/** What one direction may carry. */
+export interface Side {
   readonly shapes: ReadonlyMap<string, Check>
   readonly json: JsonBounds
   readonly helloBytesMax: number
 }
 
-const clientTable: ReadonlyMap<string, Check> = new Map(Object.entries(clientShapes))
-const serverTable: ReadonlyMap<string, Check> = new Map(Object.entries(serverShapes))
 const binaryTypes: ReadonlySet<unknown> = new Set(['publish', 'signal', 'entry', 'signalled'])
-
-const utf8Encoder = new TextEncoder()
 const utf8Decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** A text frame, or a binary one when `data` is bytes. The bytes are copied. */
-export function encodeFrame(frame: ClientFrame | ServerFrame): string | Uint8Array {
-  if (!('data' in frame) || !(frame.data instanceof Uint8Array)) return JSON.stringify(frame)
-  const { data, ...header } = frame
-  return binaryFrame(JSON.stringify(header), data)
-}
-
-/**
- * The `entry` frame, or the `void` frame when `data` is null. JSON text goes in as it is: it must be one valid JSON
- * value. The result equals `encodeFrame` of the same entry.
- */
-export function encodeEntry(room: string, entry: EncodableEntry): string | Uint8Array {
-  const { epoch, offset, tag } = entry.position
-  const place = `"room":${quoted(room)},"epoch":${quoted(epoch)},"offset":${offset},"tag":${quoted(tag)}`
-  if (entry.data === null) return `{"type":"void",${place}}`
-  const by = entry.by === null ? 'null' : `{"session":${quoted(entry.by.session)},"user":${quoted(entry.by.user)}}`
-  const mark = entry.mark === null ? '' : `,"mark":${quoted(entry.mark)}`
-  const key = entry.key === null ? '' : `,"key":${quoted(entry.key)}`
-  const envelope = `{"type":"entry",${place},"atMs":${entry.atMs},"by":${by}${mark}${key}`
-  if (typeof entry.data === 'string') return `${envelope},"data":${entry.data}}`
-  return binaryFrame(`${envelope}}`, entry.data)
-}
-
-/**
- * Reads what a client sent: a string is a text frame, bytes are a binary one. Never throws. The frame's `data` bytes
- * are a view of `raw`: copy them to keep them.
- */
-export function decodeClientFrame(
-  raw: string | Uint8Array,
-  limits: { readonly payloadBytesMax: number } = defaultLimits,
-): Decoded<ClientFrame> {
-  return decode(raw, clientSide, limits.payloadBytesMax) as Decoded<ClientFrame>
-}
-
-/** Reads what a server sent, under wider bounds; else as `decodeClientFrame`. */
-export function decodeServerFrame(raw: string | Uint8Array): Decoded<ServerFrame> {
-  return decode(raw, serverSide, serverFrameBounds.bytesMax) as Decoded<ServerFrame>
-}
-
-const clientSide: Side = { shapes: clientTable, json: bounds, helloBytesMax: bounds.helloBytesMax }
-const serverSide: Side = { shapes: serverTable, json: serverFrameBounds, helloBytesMax: 0 }
-
-function decode(raw: string | Uint8Array, side: Side, frameBytesMax: number): Decoded<unknown> {
+/** Never throws. The frame's `data` bytes are a view of `raw`. */
+export function decode(raw: string | Uint8Array, side: Side, frameBytesMax: number): Decoded<unknown> {
   const bytesMax = Math.max(side.helloBytesMax, frameBytesMax)
   if (isBeyond(raw, bytesMax)) return { kind: 'too-large', bytesMax, id: null }
   return typeof raw === 'string' ? decodeText(raw, side, frameBytesMax) : decodeBinary(raw, side, frameBytesMax)
@@ -162,19 +105,6 @@ function roomOf(frame: Record<string, unknown>): { room?: string } {
   return isRoomName(frame['room']) ? { room: frame['room'] } : {}
 }
 
-function binaryFrame(header: string, data: Uint8Array): Uint8Array {
-  const headerBytes = utf8Encoder.encode(header)
-  if (headerBytes.length > bounds.headerBytesMax) {
-    throw new RangeError(`a frame's header has at most ${bounds.headerBytesMax} bytes, not ${headerBytes.length}`)
-  }
-  const frame = new Uint8Array(2 + headerBytes.length + data.length)
-  frame[0] = headerBytes.length >>> 8
-  frame[1] = headerBytes.length & 0xff
-  frame.set(headerBytes, 2)
-  frame.set(data, 2 + headerBytes.length)
-  return frame
-}
-
 function utf8Text(bytes: Uint8Array): string | null {
   try {
     return utf8Decoder.decode(bytes)
@@ -185,8 +115,4 @@ function utf8Text(bytes: Uint8Array): string | null {
 
 function isBeyond(raw: string | Uint8Array, bytesMax: number): boolean {
   return typeof raw === 'string' ? isLongerThan(raw, bytesMax) : raw.length > bytesMax
-}
-
-function quoted(text: string): string {
-  return JSON.stringify(text)
 }
