@@ -1,6 +1,6 @@
 // The server's only real time and chance. Everything else takes them as arguments.
 
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import type { Chance, Clock } from '../protocol/time.js'
 
 /** Node runs longer timers at once (it warns and takes 1 ms). */
@@ -21,7 +21,25 @@ export function systemClock(): Clock {
 
 /** The machine's chance; `bytes` is cryptographically strong. */
 export function systemChance(): Chance {
-  return { fraction: () => Math.random(), bytes: (count) => new Uint8Array(randomBytes(count)) }
+  return { fraction: () => Math.random(), bytes: createRandomBytes() }
+}
+
+/** Drawn many at a time: a call of the system for each id costs more than the rest of a handshake. */
+function createRandomBytes(): (count: number) => Uint8Array {
+  const pool = new Uint8Array(4_096)
+  let usedCount = pool.length
+  return (count) => {
+    if (count > pool.length) return randomFillSync(new Uint8Array(count))
+    if (usedCount + count > pool.length) {
+      randomFillSync(pool)
+      usedCount = 0
+    }
+    const bytes = pool.slice(usedCount, usedCount + count)
+    // What was given out must not be found here later.
+    pool.fill(0, usedCount, usedCount + count)
+    usedCount += count
+    return bytes
+  }
 }
 
 /** Node may run a timer up to 1 ms early: then it is set again, so that `at or after` holds. */

@@ -7,16 +7,40 @@ import type { Authenticator } from './auth.js'
 import type { ServerLog } from './log.js'
 import type { Rooms } from './rooms.js'
 import type { Settings } from './settings.js'
+import type { Rate } from './token-bucket.js'
 
 export interface Context {
   readonly engine: Engine
   readonly settings: Settings
+  readonly rates: Rates
   readonly rooms: Rooms
   readonly authenticator: Authenticator
   readonly admission: Admission
   readonly clock: Clock
   readonly chance: Chance
   readonly log: ServerLog
+}
+
+/** What one connection may do how often. */
+export interface Rates {
+  readonly messages: Rate
+  /** Frames refused because they were too many. */
+  readonly floods: Rate
+  readonly pings: Rate
+  /** Messages with bad fields. */
+  readonly strikes: Rate
+}
+
+/** Below the 60 unsent pongs at which ws cuts a connection without a word. */
+const pingsBurst = 50
+
+export function ratesOf({ messagesPerSecond, messagesBurst, pingsPerSecond }: Settings): Rates {
+  return {
+    messages: { perSecond: messagesPerSecond, burst: messagesBurst },
+    floods: { perSecond: messagesPerSecond / 10, burst: messagesBurst },
+    pings: { perSecond: pingsPerSecond, burst: pingsBurst },
+    strikes: { perSecond: 0.1, burst: 10 },
+  }
 }
 
 /** Where a connection comes from. */

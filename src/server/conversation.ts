@@ -7,7 +7,7 @@ import type { RefusalReason } from '../protocol/reasons.js'
 import { StoreUnavailable } from '../store/store.js'
 import { claimsOf } from './auth.js'
 import type { Context } from './context.js'
-import { createRoomOrder, type RoomOrder } from './room-order.js'
+import { RoomOrder } from './room-order.js'
 import type { Asker } from './rooms.js'
 
 /** A frame that may be refused. Joins are answered by `denied`, all others by `refused`. */
@@ -27,64 +27,59 @@ export interface Refusal {
   readonly last?: number
 }
 
-export interface Conversation {
+const storeRestMs = 1_000
+
+export class Conversation {
   readonly context: Context
   readonly session: LiveSession
   readonly asker: Asker
   readonly order: RoomOrder
   /** Rooms whose join was granted on this connection; memberships of before count only after they were asked again. */
-  readonly joined: Set<string>
+  readonly joined = new Set<string>()
+  readonly #inFlight = new Set<number>()
+
+  constructor(context: Context, session: LiveSession) {
+    this.context = context
+    this.session = session
+    this.asker = { user: session.user, claims: claimsOf(session.claims), session: session.id }
+    this.order = new RoomOrder((error) => this.#broken(error, 'a request'))
+  }
+
   /** False, and answered, when the id is in use or too many requests are open. */
-  begin(request: Request & { readonly id: number }): boolean
+  begin(request: Request & { readonly id: number }): boolean {
+    const problem = openingProblem(this.#inFlight, request.id, this.context.settings.inFlightMax)
+    if (problem === null) {
+      this.#inFlight.add(request.id)
+      return true
+    }
+    this.session.outlet.send(answerOf(request, problem))
+    return false
+  }
+
   /** The request is answered: its id is free again. */
-  settled(id: number | undefined): void
-  refuse(request: Request, refusal: Refusal): void
+  settled(id: number | undefined): void {
+    if (id !== undefined) this.#inFlight.delete(id)
+  }
+
+  refuse(request: Request, refusal: Refusal): void {
+    this.settled(request.id)
+    this.session.outlet.send(answerOf(request, refusal))
+  }
+
   /** The answer to an exception: a store that is away refuses retryably, a mistake of ours closes the connection. */
-  failed(request: Request, error: unknown): void
-  isIn(room: string): boolean
-}
-
-const storeRestMs = 1_000
-
-export function createConversation(context: Context, session: LiveSession): Conversation {
-  const inFlight = new Set<number>()
-  const joined = new Set<string>()
-  const { outlet } = session
-
-  const refuse = (request: Request, refusal: Refusal) => {
-    if (request.id !== undefined) inFlight.delete(request.id)
-    outlet.send(answerOf(request, refusal))
-  }
-  const broken = (error: unknown, doing: string) => {
-    context.log.report(error, doing)
-    outlet.close({ reason: 'internal', kept: true })
+  failed(request: Request, error: unknown): void {
+    if (!(error instanceof StoreUnavailable)) return this.#broken(error, `a ${request.type}`)
+    const message = 'the store did not answer; try again'
+    this.refuse(request, { reason: 'store-unavailable', message, retry: true, afterMs: storeRestMs })
   }
 
-  return {
-    context,
-    session,
-    asker: { user: session.user, claims: claimsOf(session.claims), session: session.id },
-    order: createRoomOrder((error) => broken(error, 'a request')),
-    joined,
-    begin(request) {
-      const problem = openingProblem(inFlight, request.id, context.settings.inFlightMax)
-      if (problem === null) {
-        inFlight.add(request.id)
-        return true
-      }
-      outlet.send(answerOf(request, problem))
-      return false
-    },
-    settled: (id) => {
-      if (id !== undefined) inFlight.delete(id)
-    },
-    refuse,
-    failed(request, error) {
-      if (!(error instanceof StoreUnavailable)) return broken(error, `a ${request.type}`)
-      const message = 'the store did not answer; try again'
-      refuse(request, { reason: 'store-unavailable', message, retry: true, afterMs: storeRestMs })
-    },
-    isIn: (room) => joined.has(room) && session.rooms.has(room),
+  isIn(room: string): boolean {
+    return this.joined.has(room) && this.session.rooms.has(room)
+  }
+
+  #broken(error: unknown, doing: string): void {
+    this.context.log.report(error, doing)
+    this.session.outlet.close({ reason: 'internal', kept: true })
   }
 }
 

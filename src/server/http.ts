@@ -67,11 +67,13 @@ export function createUpgrades(ask: {
   }
 }
 
+// A close that ws itself began (bad framing, too long) is waited for as briefly as one of ours.
 const webSocketOptions = {
   noServer: true,
   clientTracking: false,
   perMessageDeflate: false,
   maxFragments: fragmentsMax,
+  closeTimeout: 1_000,
   handleProtocols: () => subprotocol,
 } as const
 

@@ -70,7 +70,9 @@ export function createLog(ask: {
   }
 
   return {
-    happened: (what, fields) => write('info', shortened(fields), what),
+    happened(what, fields) {
+      if (sink !== null) write('info', shortened(fields), what)
+    },
     warn: (message) => write('warn', {}, message),
     report(error, doing) {
       const text = error instanceof Error ? error.message : String(error)

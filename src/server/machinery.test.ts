@@ -4,7 +4,7 @@ import { createVirtualClock } from '../testing/virtual-clock.js'
 import { createAlarm, type Sleeper } from './alarm.js'
 import { createDoor } from './door.js'
 import { createEvents } from './events.js'
-import { createRoomOrder } from './room-order.js'
+import { RoomOrder } from './room-order.js'
 import { readSettings } from './settings.js'
 import { TokenBucket } from './token-bucket.js'
 import { createTurns } from './turns.js'
@@ -129,7 +129,7 @@ describe('order', () => {
   test('[ROOMS-5] steps of a room wait for one another, rooms do not; a step that fails stops nothing', async () => {
     const failures: unknown[] = []
     const done: string[] = []
-    const order = createRoomOrder((error) => failures.push(error))
+    const order = new RoomOrder((error) => failures.push(error))
     let release = () => {}
     order.enqueue('a', () => new Promise<void>((resolve) => (release = resolve)))
     order.enqueue('a', () => Promise.reject(new Error('one')))

@@ -11,7 +11,7 @@ import { createAdmission } from './admission.js'
 import { createAlarm } from './alarm.js'
 import { type Authenticate, claimsOf, createAuthenticator } from './auth.js'
 import { type Connection, createConnection } from './connection.js'
-import type { Context, Peer } from './context.js'
+import { type Context, type Peer, ratesOf } from './context.js'
 import { createEvents, type Events } from './events.js'
 import { createHookCaller } from './hook.js'
 import type { ServerLog } from './log.js'
@@ -75,6 +75,7 @@ export function createNodeCore(options: NodeOptions): NodeCore {
   const context: Context = {
     engine,
     settings,
+    rates: ratesOf(settings),
     rooms,
     authenticator: createAuthenticator(options.authenticate, hooks, report),
     admission: createAdmission(settings),

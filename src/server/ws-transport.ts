@@ -13,33 +13,58 @@ const closingMs = 1_000
 
 /** `socket` is the one of the upgrade event; `webSocket` reads from it. */
 export function createWsTransport(webSocket: WebSocket, socket: Duplex, clock: Clock): Transport {
-  // Behind a close frame, ours or an answer of ws, nothing may be written (RFC 6455 §5.5.1).
-  const isOpen = () => webSocket.readyState === WebSocket.OPEN && socket.writable
+  return new WsTransport(webSocket, socket, clock)
+}
 
-  return {
-    write(chunks, written) {
-      if (!isOpen()) return false
-      const last = chunks.length - 1
-      if (last > 0) socket.cork()
-      for (let at = 0; at < last; at++) socket.write(chunks[at])
-      socket.write(chunks[last] ?? nothing, (error) => {
-        if (error === null || error === undefined) written()
-      })
-      if (last > 0) socket.uncork()
-      return true
-    },
-    close(code, reason, last) {
-      if (!isOpen()) return
-      if (last !== null) socket.write(last)
-      // A paused socket would never show the client's answer.
-      webSocket.resume()
-      webSocket.close(code, reason)
-      const cancel = clock.after(closingMs, () => socket.destroy())
-      socket.once('close', cancel)
-    },
-    destroy: () => void socket.destroy(),
-    pause: () => webSocket.pause(),
-    resume: () => webSocket.resume(),
+class WsTransport implements Transport {
+  readonly #webSocket: WebSocket
+  readonly #socket: Duplex
+  readonly #clock: Clock
+
+  constructor(webSocket: WebSocket, socket: Duplex, clock: Clock) {
+    this.#webSocket = webSocket
+    this.#socket = socket
+    this.#clock = clock
+  }
+
+  write(chunks: readonly Uint8Array[], written: () => void): boolean {
+    if (!this.#isOpen()) return false
+    const socket = this.#socket
+    const last = chunks.length - 1
+    if (last > 0) socket.cork()
+    for (let at = 0; at < last; at++) socket.write(chunks[at])
+    socket.write(chunks[last] ?? nothing, (error) => {
+      if (error === null || error === undefined) written()
+    })
+    if (last > 0) socket.uncork()
+    return true
+  }
+
+  close(code: number, reason: string, last: Uint8Array | null): void {
+    if (!this.#isOpen()) return
+    if (last !== null) this.#socket.write(last)
+    // A paused socket would never show the client's answer.
+    this.#webSocket.resume()
+    this.#webSocket.close(code, reason)
+    const cancel = this.#clock.after(closingMs, () => this.#socket.destroy())
+    this.#socket.once('close', cancel)
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  pause(): void {
+    this.#webSocket.pause()
+  }
+
+  resume(): void {
+    this.#webSocket.resume()
+  }
+
+  /** Behind a close frame, ours or an answer of ws, nothing may be written (RFC 6455 §5.5.1). */
+  #isOpen(): boolean {
+    return this.#webSocket.readyState === WebSocket.OPEN && this.#socket.writable
   }
 }
 
