@@ -185,7 +185,10 @@ export class Outbox {
     else if (reason === 'not-resumed' && item.refusals === 1) return
     else if (refusal.retry && reason !== 'out-of-order') {
       item.isDoubtful ||= reason === 'store-unavailable'
-      const afterMs = refusal.afterMs ?? Math.min(20_000, 250 * 2 ** item.refusals)
+      const afterMs = Math.min(
+        refusal.afterMs ?? 250 * 2 ** item.refusals,
+        refusal.afterMs === undefined ? 20_000 : 60_000,
+      )
       chain.notBeforeMs = Math.max(chain.notBeforeMs, nowMs + afterMs)
     } else {
       // Refused now; but was it applied, when it was sent before and no answer came?

@@ -27,6 +27,10 @@ export class Requests {
     return this.#open.size < this.#max
   }
 
+  get lastId(): number {
+    return this.#lastId
+  }
+
   /** The id to send it with. */
   add(request: Request): number {
     this.#lastId += 1

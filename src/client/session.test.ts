@@ -224,6 +224,20 @@ describe('publishes', () => {
     expect(ann.session.outbox.list()).toEqual([])
   })
 
+  test('[OUT-19] more than the server takes per second is slowed down, never flooding, and arrives in order', async () => {
+    const { clock, client, frames } = await setUp({ settings: { messagesPerSecond: 100, messagesBurst: 100 } })
+    const { session, line } = client('ann', { outbox: { itemsMax: 5_000 } })
+    const room = session.join('a')
+    const heard = hear(room)
+    await clock.advance(1_000)
+    const results = Array.from({ length: 1_500 }, (_, index) => settle(room.publish(index)))
+    await clock.advance(20_000)
+    expect(heard).toEqual(Array.from({ length: 1_500 }, (_, index) => index))
+    expect(new Set(kinds(results))).toEqual(new Set(['kept']))
+    const refusals = frames.filter((frame) => frame.type === 'refused').length
+    expect([refusals < 150, line.dialCount]).toEqual([true, 1])
+  })
+
   test('[OUT-6] [S64] an answer that was lost is given again; the entry is there once', async () => {
     const { clock, client } = await setUp()
     const { session, line } = client('ann')
