@@ -21,7 +21,7 @@ export function backoffOf(given: Partial<Backoff> = {}): Backoff {
     jitter,
     maxMs: given.maxMs ?? Math.max(minMs, 20_000),
     factor: given.factor ?? (jitter === 0 ? 1 : 2),
-    attemptsMax: given.attemptsMax ?? Number.POSITIVE_INFINITY,
+    attemptsMax: given.attemptsMax ?? Infinity,
   }
 }
 

@@ -15,7 +15,7 @@ export function asksOf(rooms: readonly RoomCore[], token: string | undefined): r
   for (const room of rooms) {
     const askBytes = utf8Length(JSON.stringify(room.name)) + 320
     if (asks.length === bounds.helloRoomsMax || bytes + askBytes > bounds.helloBytesMax) break
-    if (!room.isWanting(Number.POSITIVE_INFINITY)) continue
+    if (!room.isWanting(Infinity)) continue
     bytes += askBytes
     asks.push(room.ask(null))
   }

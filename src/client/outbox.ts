@@ -181,7 +181,7 @@ export class Outbox {
     chain.isDraining = this.#items.some((other) => other.room === item.room && other.isInFlight)
 
     if (reason === 'out-of-order' && item.refusals <= disordersMax) chain.last = refusal.last ?? 0
-    else if (reason === 'fenced') chain.notBeforeMs = Number.POSITIVE_INFINITY
+    else if (reason === 'fenced') chain.notBeforeMs = Infinity
     else if (reason === 'not-resumed' && item.refusals === 1) return
     else if (refusal.retry && reason !== 'out-of-order') {
       item.isDoubtful ||= reason === 'store-unavailable'
@@ -207,7 +207,7 @@ export class Outbox {
     }
     for (const chain of this.#chains.values()) {
       chain.isDraining = false
-      chain.notBeforeMs = Number.NEGATIVE_INFINITY
+      chain.notBeforeMs = -Infinity
     }
     if (head !== undefined && head.deaths >= deathsMax) {
       this.#fail(head, 'poison', `${deathsMax} connections broke while the server was at it`)
@@ -224,7 +224,7 @@ export class Outbox {
 
   /** When something happens by time alone: an item expires, or a room may be sent to again. Infinity: never. */
   dueMs(nowMs: number): number {
-    let dueMs = Number.POSITIVE_INFINITY
+    let dueMs = Infinity
     for (const { notBeforeMs } of this.#chains.values()) if (notBeforeMs > nowMs) dueMs = Math.min(dueMs, notBeforeMs)
     if (this.#mortalCount > 0) for (const item of this.#items) dueMs = Math.min(dueMs, expiryMs(item))
     return dueMs
@@ -269,7 +269,7 @@ export class Outbox {
   #chain(room: string): Chain {
     const known = this.#chains.get(room)
     if (known !== undefined) return known
-    const chain = { last: 0, notBeforeMs: Number.NEGATIVE_INFINITY, isDraining: false }
+    const chain = { last: 0, notBeforeMs: -Infinity, isDraining: false }
     this.#chains.set(room, chain)
     return chain
   }
@@ -299,7 +299,7 @@ function isUnsent(item: Item): boolean {
 }
 
 function expiryMs(item: Item): number {
-  return item.ttlMs !== null && isUnsent(item) ? item.madeAtMs + item.ttlMs : Number.POSITIVE_INFINITY
+  return item.ttlMs !== null && isUnsent(item) ? item.madeAtMs + item.ttlMs : Infinity
 }
 
 function outgoing(item: Item, producer: string, prev: number): Outgoing {

@@ -7,7 +7,7 @@ const intervalMsMax = 10_000
 export class Pace {
   #intervalMs = 0
   #learntId = 0
-  #nextAtMs = Number.NEGATIVE_INFINITY
+  #nextAtMs = -Infinity
 
   /** Nothing is sent before. */
   get nextAtMs(): number {

@@ -126,7 +126,7 @@ export const initial: State = {
   state: 'idle',
   trail: {
     dial: 0,
-    dialledAtMs: Number.NEGATIVE_INFINITY,
+    dialledAtMs: -Infinity,
     failures: 0,
     spreadMs: null,
     silentDeaths: 0,

@@ -456,7 +456,7 @@ describe('any events in any order', () => {
         (steps, fraction) => {
           const it = machine(settingsOf({ attemptsMax: 6 }), fraction)
           let link: number | null = null
-          let lastDialMs = Number.NEGATIVE_INFINITY
+          let lastDialMs = -Infinity
           for (const given of steps) {
             if (given.type === 'hear') it.hear()
             else if ('ms' in given) it.sleep(Math.min(given.ms, 1e6))

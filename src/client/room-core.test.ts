@@ -39,15 +39,12 @@ function roomOf(options: JoinOptions = {}) {
       wantsJoin: () => {
         counts.wants += 1
       },
-      send: (frame) => sent.push(frame),
-      breach: () => {
-        counts.breaches += 1
-      },
-      duplicate: () => {
-        counts.duplicates += 1
-      },
-      hole: () => {
-        counts.holes += 1
+      stats: counts,
+      way: {
+        send: (frame) => sent.push(frame),
+        breach: () => {
+          counts.breaches += 1
+        },
       },
     },
     (error) => reports.push(error),

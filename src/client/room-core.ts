@@ -80,11 +80,12 @@ export interface JoinOptions {
 export interface RoomHost {
   /** The room wants to be joined (again), from its own position. */
   wantsJoin(room: RoomCore): void
-  send(frame: ClientFrame): void
-  /** The server cannot be trusted to deliver on this link. */
-  breach(message: string): void
-  duplicate(): void
-  hole(): void
+  readonly way: {
+    send(frame: ClientFrame): void
+    /** The server cannot be trusted to deliver on this link. */
+    breach(message: string): void
+  }
+  readonly stats: { duplicates: number; holes: number }
 }
 
 /** `down`: no join is under way. `asked`: everything until the answer belongs to an older reader. */
@@ -110,7 +111,7 @@ export class RoomCore {
   place: Place = 'down'
   isLive = false
   /** Not asked for before: the server said so. */
-  notBeforeMs = Number.NEGATIVE_INFINITY
+  notBeforeMs = -Infinity
   #askId: number | null = null
   #tracked: Json | undefined
   #received: Position | null
@@ -169,7 +170,7 @@ export class RoomCore {
 
   lost(): void {
     if (this.isOpen) this.place = 'down'
-    this.notBeforeMs = Number.NEGATIVE_INFINITY
+    this.notBeforeMs = -Infinity
     this.isLive = false
     this.#rejoins = 0
   }
@@ -190,7 +191,7 @@ export class RoomCore {
   track(data: Json | undefined): void {
     // A copy: what the application changes afterwards is not what it showed.
     this.#tracked = data === undefined ? undefined : JSON.parse(JSON.stringify(data))
-    if (this.place === 'joined') this.#host.send({ type: 'track', room: this.name, data: this.#tracked ?? null })
+    if (this.place === 'joined') this.#host.way.send({ type: 'track', room: this.name, data: this.#tracked ?? null })
   }
 
   /** True when it answers what was asked last. */
@@ -207,7 +208,7 @@ export class RoomCore {
       if (position.offset === at.offset) this.#received = position
       this.#checkAcknowledged(verdict.to)
     }
-    if (this.#tracked !== undefined) this.#host.send({ type: 'track', room: this.name, data: this.#tracked })
+    if (this.#tracked !== undefined) this.#host.way.send({ type: 'track', room: this.name, data: this.#tracked })
     return true
   }
 
@@ -234,7 +235,7 @@ export class RoomCore {
     const { epoch, offset, tag } = frame
     const known = this.#recent.get(offset)
     if (offset <= at.offset) {
-      this.#host.duplicate()
+      this.#host.stats.duplicates += 1
       // The same number, another entry: our history did not survive.
       if (known !== undefined && known !== tag) this.#rejoin()
       return
@@ -253,7 +254,7 @@ export class RoomCore {
     this.#rejoins = 0
     if (known === tag) {
       // After a gap that led back: the application has it already.
-      this.#host.duplicate()
+      this.#host.stats.duplicates += 1
       if (this.#held === null) this.#handed = this.#received
       return
     }
@@ -306,14 +307,14 @@ export class RoomCore {
   }
 
   #hole(): void {
-    this.#host.hole()
+    this.#host.stats.holes += 1
     this.#rejoin()
   }
 
   #rejoin(): void {
     this.#rejoins += 1
     if (this.#rejoins > rejoinsMax) {
-      this.#host.breach(`delivery of ${this.name} does not go on`)
+      this.#host.way.breach(`delivery of ${this.name} does not go on`)
       return
     }
     this.place = 'down'

@@ -1,14 +1,7 @@
 // A session of this client: it puts connection, identity and traffic together and tells the application how it
 // stands. `session.ts` is what the application holds of it.
 
-import {
-  type Bye,
-  type ClientFrame,
-  type Hello,
-  protocolVersion,
-  type ServerFrame,
-  type Welcome,
-} from '../protocol/frames.js'
+import { type Bye, type Hello, protocolVersion, type ServerFrame, type Welcome } from '../protocol/frames.js'
 import type { Chance, Clock } from '../protocol/time.js'
 import { Connection, type ConnectionHost, type Loss, type Prepared } from './connection.js'
 import { Emitter, type Report } from './emitter.js'
@@ -18,7 +11,7 @@ import type { Dial } from './link.js'
 import type { OutboxLimits } from './outbox.js'
 import type { Settings } from './reconnect-state.js'
 import type { Log, SessionEvents, Stats } from './session-events.js'
-import { Traffic, type TrafficHost, type Way } from './traffic.js'
+import { Traffic, type TrafficHost } from './traffic.js'
 
 export interface SessionOptions {
   readonly url: string
@@ -58,8 +51,8 @@ export class SessionCore implements ConnectionHost, TrafficHost {
     this.events = new Emitter(options.report)
     this.identity = new Identity(options.identity)
     this.health = new HealthMeter(options.health, options.clock, (health) => this.events.emit('health', { health }))
-    this.traffic = new Traffic(options, this)
     this.connection = new Connection(options, this)
+    this.traffic = new Traffic(options, this.connection, this)
   }
 
   get instance(): string {
@@ -163,37 +156,12 @@ export class SessionCore implements ConnectionHost, TrafficHost {
 
   // What the traffic asks.
 
-  get way(): Way {
-    if (this.connection.isConnected) return 'connected'
-    return this.connection.isGreeted ? 'greeted' : 'none'
-  }
-
-  get bufferedBytes(): number {
-    return this.connection.bufferedBytes
-  }
-
   get session(): string | null {
     return this.identity.session
   }
 
-  send(frame: ClientFrame | string | Uint8Array): void {
-    this.connection.send(frame)
-  }
-
-  breach(message: string): void {
-    this.connection.breach(message)
-  }
-
   waiting(waitingCount: number): void {
     this.events.emit('outbox', { waitingCount })
-  }
-
-  duplicate(): void {
-    this.stats.duplicates += 1
-  }
-
-  hole(): void {
-    this.stats.holes += 1
   }
 
   #welcomed(frame: Welcome): void {

@@ -230,12 +230,12 @@ describe('publishes', () => {
     const room = session.join('a')
     const heard = hear(room)
     await clock.advance(1_000)
-    const results = Array.from({ length: 1_500 }, (_, index) => settle(room.publish(index)))
-    await clock.advance(20_000)
-    expect(heard).toEqual(Array.from({ length: 1_500 }, (_, index) => index))
+    const results = Array.from({ length: 500 }, (_, index) => settle(room.publish(index)))
+    await clock.advance(6_000)
+    expect(heard).toEqual(Array.from({ length: 500 }, (_, index) => index))
     expect(new Set(kinds(results))).toEqual(new Set(['kept']))
     const refusals = frames.filter((frame) => frame.type === 'refused').length
-    expect([refusals < 150, line.dialCount]).toEqual([true, 1])
+    expect([refusals < 80, line.dialCount]).toEqual([true, 1])
   })
 
   test('[OUT-6] [S64] an answer that was lost is given again; the entry is there once', async () => {

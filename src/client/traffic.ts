@@ -13,21 +13,17 @@ import { Pace } from './pace.js'
 import { type Publication, Publishing, type PublishOptions, publishFrame } from './publishing.js'
 import { Requests } from './requests.js'
 import { type JoinOptions, RoomCore, type RoomHost } from './room-core.js'
-import type { RoomOutcome } from './session-events.js'
+import type { RoomOutcome, Stats } from './session-events.js'
 
-/** `greeted`: the hello has left, its answer has not come. */
-export type Way = 'none' | 'greeted' | 'connected'
-
-export interface TrafficHost {
-  readonly way: Way
+/** The way out, as `Connection` is one. */
+export interface Way {
+  /** From the hello to the end of the link. */
+  readonly isGreeted: boolean
+  /** From the welcome to the end of the link. */
+  readonly isConnected: boolean
   readonly bufferedBytes: number
-  /** The session that publishes are meant for. */
-  readonly session: string | null
   send(frame: ClientFrame | string | Uint8Array): void
   breach(message: string): void
-  waiting(count: number): void
-  duplicate(): void
-  hole(): void
 }
 
 export interface TrafficOptions {
@@ -35,6 +31,13 @@ export interface TrafficOptions {
   readonly chance: Chance
   readonly outbox: OutboxLimits
   readonly report: Report
+}
+
+export interface TrafficHost {
+  readonly stats: Stats
+  /** The session that publishes are meant for. */
+  readonly session: string | null
+  waiting(count: number): void
 }
 
 type RoomFrame = Exclude<ServerFrame, { type: 'welcome' | 'bye' }>
@@ -50,6 +53,8 @@ const answers: ReadonlySet<string> = new Set(['joined', 'denied', 'published', '
 export class Traffic implements RoomHost {
   readonly #options: TrafficOptions
   readonly #host: TrafficHost
+  /** What rooms use of it. */
+  readonly way: Way
   readonly #publishing: Publishing
   readonly #rooms = new Map<string, RoomCore>()
   /** Rooms that were left; the server is told as soon as it can be. */
@@ -63,11 +68,16 @@ export class Traffic implements RoomHost {
   #cancelFlush = () => {}
   #leaving: ((isTold: boolean) => void) | null = null
 
-  constructor(options: TrafficOptions, host: TrafficHost) {
+  constructor(options: TrafficOptions, way: Way, host: TrafficHost) {
     const { outbox, chance, clock } = options
     this.#options = options
     this.#host = host
+    this.way = way
     this.#publishing = new Publishing(outbox, chance, clock, (room, at) => this.#rooms.get(room)?.acknowledged(at))
+  }
+
+  get stats(): Stats {
+    return this.#host.stats
   }
 
   get outbox(): Publishing['outbox'] {
@@ -114,11 +124,11 @@ export class Traffic implements RoomHost {
 
   /** False: it was dropped, because nobody would get it now. */
   signal(room: RoomCore, data: Data): boolean {
-    const isOpen = this.#host.way === 'connected' && room.place === 'joined'
-    if (!isOpen || this.#host.bufferedBytes > queuedBytesMax) return false
+    const isOpen = this.way.isConnected && room.place === 'joined'
+    if (!isOpen || this.way.bufferedBytes > queuedBytesMax) return false
     const frame = encodeFrame({ type: 'signal', room: room.name, data })
     if (frame.length > this.#publishing.payloadBytesMax) return false
-    this.#host.send(frame)
+    this.way.send(frame)
     return true
   }
 
@@ -130,7 +140,7 @@ export class Traffic implements RoomHost {
         cancel()
         resolve(isTold)
       }
-      if (this.#host.way !== 'connected') this.#leaving(false)
+      if (!this.way.isConnected) this.#leaving(false)
       this.#sendLeave(null)
     })
   }
@@ -187,31 +197,16 @@ export class Traffic implements RoomHost {
     this.flush()
   }
 
-  send(frame: ClientFrame): void {
-    this.#host.send(frame)
-  }
-
-  breach(message: string): void {
-    this.#host.breach(message)
-  }
-
-  duplicate(): void {
-    this.#host.duplicate()
-  }
-
-  hole(): void {
-    this.#host.hole()
-  }
-
   /** Sends what may be sent now, and comes back when more may be. */
   flush(): void {
     if (this.#isClosed) return
     const { clock } = this.#options
     const nowMs = clock.nowMs()
     this.outbox.expire(nowMs)
-    const isConnected = this.#host.way === 'connected'
+    const { isConnected, isGreeted } = this.way
     if (isConnected) this.#flushRooms(nowMs)
-    if (this.#host.way !== 'none' && this.#host.session !== null) this.#flushPublishes(nowMs, this.#host.session)
+    const { session } = this.#host
+    if (isGreeted && session !== null) this.#flushPublishes(nowMs, session)
     this.#tellWaiting()
     this.#cancelFlush()
     let dueMs = this.outbox.dueMs(nowMs)
@@ -219,13 +214,13 @@ export class Traffic implements RoomHost {
       if (isConnected && notBeforeMs > nowMs) dueMs = Math.min(dueMs, notBeforeMs)
     }
     if (this.#pace.nextAtMs > nowMs && this.outbox.count > 0) dueMs = Math.min(dueMs, this.#pace.nextAtMs)
-    if (dueMs < Number.POSITIVE_INFINITY) {
+    if (dueMs < Infinity) {
       this.#cancelFlush = clock.after(Math.ceil(dueMs - nowMs), () => this.flush())
     }
   }
 
   #sendLeave(room: string | null): void {
-    this.send({ type: 'leave', id: this.#requests.add({ kind: 'leave', room }), room })
+    this.way.send({ type: 'leave', id: this.#requests.add({ kind: 'leave', room }), room })
   }
 
   #tellWaiting(): void {
@@ -245,13 +240,13 @@ export class Traffic implements RoomHost {
         this.#sendLeave(name)
       } else if (room.isWanting(nowMs)) {
         const id = this.#requests.add({ kind: 'join', room: name })
-        this.send({ type: 'join', id, ...room.ask(id) })
+        this.way.send({ type: 'join', id, ...room.ask(id) })
       }
     }
   }
 
   #flushPublishes(nowMs: number, session: string): void {
-    const isPipelined = this.#host.way === 'greeted'
+    const isPipelined = !this.way.isConnected
     const rooms: OpenRooms = {
       isOpen: (name) => this.#rooms.get(name)?.isOpen ?? false,
       positionOf: (name) => this.#rooms.get(name)?.received ?? null,
@@ -263,7 +258,7 @@ export class Traffic implements RoomHost {
       this.#pace.took(nowMs)
       this.#pipelinedBytes += outgoing.bytes + envelopeBytes
       const id = this.#requests.add({ kind: 'publish', seq: outgoing.header.seq })
-      this.#host.send(publishFrame(outgoing, id, session))
+      this.way.send(publishFrame(outgoing, id, session))
     }
   }
 
