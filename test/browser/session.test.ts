@@ -150,7 +150,7 @@ test('a half-open connection is found by the heartbeat, and the session resumes'
   await chatter(ann, 'ann', 1, 1)
   await expect.poll(() => eventsOf(ann), patience).toContain('resume resumed')
   // Beats every 500 ms and 500 ms of patience.
-  expect(performance.now() - startMs).toBeLessThan(5_000)
+  expect(performance.now() - startMs).toBeLessThan(10_000)
   expect(await idOf(ann)).toBe(id)
   await expect.poll(async () => (await seenBy(ann)).length, patience).toBe(11)
   expect(await seenBy(ann)).toEqual(await seenBy(bob))

@@ -35,7 +35,7 @@ export async function createSite(): Promise<Site> {
   const server = await createServer({
     server: http,
     heartbeat: { everyMs: 500, timeoutMs: 500 },
-    rooms: { kelp: { presence: { graceMs: 3_000 } } },
+    rooms: { kelp: { presence: { graceMs: 10_000 } } },
     settings: { sessionAttachesMax: 1_000 },
     log: false,
   })
