@@ -18,6 +18,7 @@ export class Control implements FollowerHost {
   readonly #joins: Joins
   readonly #follower: Follower
   #verifying: Promise<void> | null = null
+  #epoch: string | null = null
 
   constructor(core: Core, sessions: Sessions, joins: Joins) {
     this.#core = core
@@ -53,23 +54,36 @@ export class Control implements FollowerHost {
 
   // What the follower tells.
 
-  attached(_head: Position): void {}
+  attached(head: Position): void {
+    this.#epoch = head.epoch
+  }
 
   entries(entries: readonly Entry[]): void {
     for (const entry of entries) {
+      this.#isIn(entry.position.epoch)
       const told = this.#parsed(entry)
       if (told !== null) this.#obey(told)
     }
   }
 
-  renewed(_head: Position): void {}
+  renewed(head: Position): void {
+    this.#isIn(head.epoch)
+  }
 
   broken(page: Page): void {
+    this.#epoch = page.start.epoch
     this.entries(page.entries)
     this.verifyAll()
   }
 
   hint(): void {}
+
+  /** Another incarnation of the store may have lost sessions, also where this log has lost nothing. */
+  #isIn(epoch: string): void {
+    const isSame = this.#epoch === null || this.#epoch === epoch
+    this.#epoch = epoch
+    if (!isSame) this.verifyAll()
+  }
 
   #parsed(entry: Entry): ControlEntry | null {
     if (typeof entry.data !== 'string') return null

@@ -167,7 +167,9 @@ export class Room implements ReaderRoom, FollowerHost {
     const { tail } = this
     if (tail === null) return null
     const { head } = tail
-    const lowest = Math.min(readableFrom - 1, head.offset)
+    // The tail may not have heard yet of entries that this reader may not read.
+    const lowest = readableFrom - 1
+    if (lowest > head.offset) return null
     const offset = since === undefined ? Math.max(0, lowest, head.offset - last) : since.offset
     const isReadable = offset >= lowest && head.offset - offset <= this.#options.replayMax
     if (!isReadable || offset < tail.first - 1) return null
