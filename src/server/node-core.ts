@@ -68,21 +68,13 @@ export function createNodeCore(options: NodeOptions): NodeCore {
         logEvent(log, event)
         return events.tell(event)
       },
-      reauthorise: (session) => void reauthorise({ engine, rooms, log }, session),
+      reauthorise: (session) => void reauthorise(context, session),
       report,
     },
   })
-  const context: Context = {
-    engine,
-    settings,
-    rates: ratesOf(settings),
-    rooms,
-    authenticator: createAuthenticator(options.authenticate, hooks, report),
-    admission: createAdmission(settings),
-    clock,
-    chance,
-    log,
-  }
+  const authenticator = createAuthenticator(options.authenticate, hooks, report)
+  const [rates, admission] = [ratesOf(settings), createAdmission(settings)]
+  const context: Context = { engine, settings, rates, rooms, authenticator, admission, clock, chance, log }
 
   return {
     engine,
@@ -105,10 +97,8 @@ export function createNodeCore(options: NodeOptions): NodeCore {
   }
 }
 
-type Reauthorising = Pick<Context, 'engine' | 'rooms' | 'log'>
-
 /** Every room again. A hook that fails decides nothing: the connection starts over and asks then. */
-async function reauthorise({ engine, rooms, log }: Reauthorising, session: LiveSession): Promise<void> {
+async function reauthorise({ engine, rooms, log }: Context, session: LiveSession): Promise<void> {
   const asker = { user: session.user, claims: claimsOf(session.claims), session: session.id }
   try {
     for (const room of [...session.rooms]) {
