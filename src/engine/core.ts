@@ -86,13 +86,13 @@ function askStore<T>(call: (store: Store) => Promise<T>, asking: Asking<T>): Pro
       deadline.cancel()
       reject(asUnavailable(error, report))
     }
-    start(call, store).then(answered, failed)
+    try {
+      call(store).then(answered, failed)
+    } catch (error) {
+      // A driver that throws instead of rejecting is a driver that rejects.
+      failed(error)
+    }
   })
-}
-
-/** A driver that throws instead of rejecting is a driver that rejects. */
-async function start<T>(call: (store: Store) => Promise<T>, store: Store): Promise<T> {
-  return call(store)
 }
 
 function asUnavailable(error: unknown, report: Core['report']): StoreUnavailable {

@@ -8,11 +8,18 @@ import type { Core } from './core.js'
 import { frameBytes } from './encode.js'
 import type { DropReason, Outlet } from './engine.js'
 import type { Presence, Watcher } from './presence.js'
-import type { Reader, Taking } from './reader.js'
+import type { Reader } from './reader.js'
+import { Taking } from './taking.js'
 import type { Transport } from './transport.js'
 import { Watch } from './watch.js'
 
 export type ByeAsk = Parameters<Outlet['close']>[0]
+
+/** Shared by all who have none; never pushed to. */
+const none: Reader[] = []
+
+/** A flush fills it and leaves nothing behind, so one does for all. */
+const gathering = new Taking()
 
 /** Signals are dropped while more than this waits. */
 const signalBytesMax = 65_536
@@ -24,6 +31,7 @@ export class ConnectionOutlet implements Outlet {
   closedAs: CloseReason | null = null
   /** The session id, once attached. */
   session: string | null = null
+  isMarked = false
   readonly #core: Core
   readonly #transport: Transport
   readonly #watch: Watch
@@ -32,7 +40,7 @@ export class ConnectionOutlet implements Outlet {
   #isOpen = true
   #controls: Uint8Array[] = []
   #controlBytes = 0
-  #readyReaders = new Set<Reader>()
+  #readyReaders: Reader[] = none
   #readyWatchers = new Set<RoomWatcher>()
   /** Readers whose page is in the outstanding write. */
   #writtenReaders: Reader[] = []
@@ -76,7 +84,11 @@ export class ConnectionOutlet implements Outlet {
 
   readerReady(reader: Reader): void {
     if (!this.#isOpen) return
-    this.#readyReaders.add(reader)
+    if (!reader.isReady) {
+      reader.isReady = true
+      if (this.#readyReaders === none) this.#readyReaders = [reader]
+      else this.#readyReaders.push(reader)
+    }
     if (!this.#isWriting) this.#core.turn.write(this)
   }
 
@@ -107,13 +119,14 @@ export class ConnectionOutlet implements Outlet {
   flush(): void {
     if (!this.#isOpen || this.#isWriting) return
     const { writeBytesMax, narrowWriteBytesMax } = this.#core.settings
-    const into: Taking = { chunks: [], bytes: 0, bytesMax: this.#isNarrow ? narrowWriteBytesMax : writeBytesMax }
+    const into = gathering
+    into.begin(this.#isNarrow ? narrowWriteBytesMax : writeBytesMax)
     if (this.#controls.length > 0) this.#takeControls(into)
     if (this.#controls.length === 0) {
       this.#takePresence(into)
       this.#takeEntries(into)
     }
-    if (into.chunks.length > 0) this.#write(into.chunks)
+    if (into.bytes > 0) this.#write(into.chunks)
   }
 
   close(bye: ByeAsk): void {
@@ -143,7 +156,7 @@ export class ConnectionOutlet implements Outlet {
       reader.room.removed(reader)
     }
     this.readers.clear()
-    this.#readyReaders.clear()
+    this.#readyReaders = none
     this.#writtenReaders = []
     this.#controls = []
     this.#controlBytes = 0
@@ -158,10 +171,9 @@ export class ConnectionOutlet implements Outlet {
 
   #takeControls(into: Taking): void {
     let taken = 0
-    for (const bytes of this.#controls) {
-      if (into.bytes > 0 && into.bytes + bytes.length > into.bytesMax) break
-      into.chunks.push(bytes)
-      into.bytes += bytes.length
+    for (const frame of this.#controls) {
+      if (!into.fits(frame.length)) break
+      into.add(frame)
       taken += 1
     }
     this.#controls = taken === this.#controls.length ? [] : this.#controls.slice(taken)
@@ -170,29 +182,26 @@ export class ConnectionOutlet implements Outlet {
 
   #takePresence(into: Taking): void {
     for (const watcher of this.#readyWatchers) {
-      if (into.bytes >= into.bytesMax) return
+      if (into.isFull) return
       this.#readyWatchers.delete(watcher)
       const frame = watcher.presence.frameFor(watcher)
-      if (frame === null) continue
-      into.chunks.push(frame)
-      into.bytes += frame.length
+      if (frame !== null) into.add(frame)
     }
   }
 
   /** Readers with more than fits go to the back, so that no room starves another. */
   #takeEntries(into: Taking): void {
-    let unfinished: Reader[] | null = null
-    for (const reader of this.#readyReaders) {
-      if (into.bytes >= into.bytesMax) break
-      this.#readyReaders.delete(reader)
-      if (reader.isClosed) continue
-      if (reader.take(into)) {
-        unfinished ??= []
-        unfinished.push(reader)
-      }
+    const ready = this.#readyReaders
+    let taken = 0
+    for (const most = ready.length; taken < most && !into.isFull; taken++) {
+      const reader = ready[taken]
+      if (reader === undefined || reader.isClosed) continue
+      reader.isReady = reader.take(into)
+      if (reader.isReady) ready.push(reader)
       if (reader.awaitsWritten) this.#writtenReaders.push(reader)
     }
-    if (unfinished !== null) for (const reader of unfinished) this.#readyReaders.add(reader)
+    if (taken === ready.length) this.#readyReaders = none
+    else if (taken > 0) this.#readyReaders = ready.slice(taken)
   }
 
   #write(chunks: readonly Uint8Array[]): void {
@@ -221,7 +230,7 @@ export class ConnectionOutlet implements Outlet {
       this.#writtenReaders = []
       for (const reader of readers) reader.written()
     }
-    if (this.#controls.length + this.#readyReaders.size + this.#readyWatchers.size > 0) this.#core.turn.write(this)
+    if (this.#controls.length + this.#readyReaders.length + this.#readyWatchers.size > 0) this.#core.turn.write(this)
   }
 
   #beat(everyMs: number): void {

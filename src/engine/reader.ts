@@ -7,6 +7,7 @@ import { frameBinary, frameText } from '../protocol/websocket-frame.js'
 import type { Entry, Page } from '../store/store.js'
 import { frameBytes } from './encode.js'
 import type { Tail } from './tail.js'
+import type { Taking } from './taking.js'
 
 /** What a reader needs of its room. */
 export interface ReaderRoom {
@@ -29,13 +30,6 @@ export interface ReaderOutlet {
   readerReady(reader: Reader): void
   /** Not for itself, and dropped when it cannot leave now. */
   signal(frame: Uint8Array, bySession: string | null): void
-}
-
-/** What a reader adds to a write. */
-export interface Taking {
-  readonly chunks: Uint8Array[]
-  bytes: number
-  readonly bytesMax: number
 }
 
 type State =
@@ -70,6 +64,8 @@ export class Reader {
   readonly #settled: (isLive: boolean) => void
   /** The offset that the last beat told. */
   beatOffset = -1
+  /** True: its outlet knows that it has something to give. */
+  isReady = false
 
   constructor(room: ReaderRoom, outlet: ReaderOutlet, start: ReaderStart) {
     this.room = room
@@ -112,7 +108,7 @@ export class Reader {
     if (this.#state.at === 'page') this.#takePage(into, this.#state)
     const hasMore = this.#state.at === 'tail' ? this.#takeTail(into) : this.#state.at === 'page'
     if (this.#liveAt !== null && this.#position.offset >= this.#liveAt && this.#state.at !== 'closed') {
-      add(into, this.room.liveFrame)
+      into.add(this.room.liveFrame)
       this.#liveAt = null
       this.#settled(true)
     }
@@ -196,8 +192,8 @@ export class Reader {
 
   #takePage(into: Taking, page: Extract<State, { at: 'page' }>): void {
     for (let frame = page.frames[page.taken]; frame !== undefined; frame = page.frames[page.taken]) {
-      if (!fits(into, frame.bytes.length)) return
-      add(into, frame.bytes)
+      if (!into.fits(frame.bytes.length)) return
+      into.add(frame.bytes)
       this.#position = frame.position
       page.taken += 1
     }
@@ -212,9 +208,8 @@ export class Reader {
       return false
     }
     if (slice.chunks.length === 0) return false
-    if (!fits(into, slice.bytes)) return true
-    for (const chunk of slice.chunks) into.chunks.push(chunk)
-    into.bytes += slice.bytes
+    if (!into.fits(slice.bytes)) return true
+    into.addAll(slice.chunks, slice.bytes)
     this.#position = slice.end
     return slice.end.offset < tail.head.offset
   }
@@ -228,16 +223,6 @@ export interface ReaderStart {
   readonly liveAt: number
   /** Once: `live` was put into a write, or the reader was closed before. */
   readonly settled: (isLive: boolean) => void
-}
-
-/** One frame always fits an empty write, however large it is. */
-function fits(into: Taking, bytes: number): boolean {
-  return into.bytes === 0 || into.bytes + bytes <= into.bytesMax
-}
-
-function add(into: Taking, frame: Uint8Array): void {
-  into.chunks.push(frame)
-  into.bytes += frame.length
 }
 
 function entryFrame(room: string, entry: Entry): PageFrame {

@@ -8,6 +8,8 @@ export interface Moved {
 
 /** A connection with something to write. */
 export interface Writer {
+  /** Kept by the turn: true while it is marked. */
+  isMarked: boolean
   flush(): void
 }
 
@@ -21,7 +23,7 @@ export class Turn {
   begunMs = 0
   endedMs = 0
   #moved = new Set<Moved>()
-  #writers = new Set<Writer>()
+  #writers: Writer[] = []
   #isWanted = false
   #isRunning = false
   readonly #nowMs: () => number
@@ -46,7 +48,9 @@ export class Turn {
   }
 
   write(writer: Writer): void {
-    this.#writers.add(writer)
+    if (writer.isMarked) return
+    writer.isMarked = true
+    this.#writers.push(writer)
     this.#want()
   }
 
@@ -66,8 +70,9 @@ export class Turn {
       }
     }
     const writers = this.#writers
-    this.#writers = new Set()
+    this.#writers = []
     for (const writer of writers) {
+      writer.isMarked = false
       try {
         writer.flush()
       } catch (error) {
@@ -76,7 +81,7 @@ export class Turn {
     }
     this.#isRunning = false
     this.endedMs = this.#nowMs()
-    if (this.#moved.size + this.#writers.size > 0) this.#want()
+    if (this.#moved.size + this.#writers.length > 0) this.#want()
   }
 
   #want(): void {
