@@ -145,5 +145,10 @@ function createParts(url: string, options: ConnectOptions, platform: Platform, c
     closed()
   }
   const soon = (run: () => void) => void clock.soon(run)
-  return { core, soon, storage: () => storage.kind, holds: new Holds(soon, () => core.close('closed')) }
+  return {
+    core,
+    soon,
+    storage: () => storage.kind,
+    holds: new Holds(soon, (isForGood) => isForGood && core.close('closed')),
+  }
 }

@@ -38,13 +38,13 @@ export class Hold<Events extends object> {
   }
 }
 
-/** Counts holds. When the last one ends, `ended` runs, unless by the end of the turn there is another. */
+/** Counts holds. When the last one ends, `ended` runs, and with `true` at the end of the turn if none came since. */
 export class Holds {
   readonly #soon: (run: () => void) => void
-  readonly #ended: () => void
+  readonly #ended: (isForGood: boolean) => void
   #count = 0
 
-  constructor(soon: (run: () => void) => void, ended: () => void) {
+  constructor(soon: (run: () => void) => void, ended: (isForGood: boolean) => void) {
     this.#soon = soon
     this.#ended = ended
   }
@@ -55,8 +55,10 @@ export class Holds {
 
   release(): void {
     this.#count -= 1
+    if (this.#count > 0) return
+    this.#ended(false)
     this.#soon(() => {
-      if (this.#count === 0) this.#ended()
+      if (this.#count === 0) this.#ended(true)
     })
   }
 }

@@ -196,6 +196,14 @@ describe('gaps', () => {
     expect(room.position).toEqual(at(6, 'x'))
   })
 
+  test('[ROOM-11] when nothing can be compared everything is handed over again', () => {
+    const { room, told, hear } = live(3)
+    room.lost()
+    room.ask(null)
+    hear(gapped(missing('epoch-changed', 1, 0, 1)), entry(2), entry(3))
+    expect(told).toEqual(['gap epoch-changed 1-0>1', 'd2', 'd3'])
+  })
+
   test('[ROOM-12] an acknowledged entry that the log has lost is told', () => {
     const { room, told, hear } = live(3)
     room.acknowledged(at(5))

@@ -334,6 +334,8 @@ export class RoomCore {
   #gap({ reason, from, to, next }: Omit<Missing, 'kind'>, position: Position): void {
     this.#acknowledged = null
     this.#received = position
+    // Nothing can be compared, and the application forgets what it has: it gets everything again.
+    if (reason === 'epoch-changed') this.#recent.clear()
     this.#deliver({ room: this.name, reason, from, to, next })
   }
 

@@ -28,7 +28,7 @@ export class Room {
 
   /** Made by `session.join`. */
   constructor(session: SessionCore, core: RoomCore, soon: (run: () => void) => void) {
-    const holds = holdsOf.get(core) ?? new Holds(soon, () => session.traffic.leaveRoom(core))
+    const holds = holdsOf.get(core) ?? new Holds(soon, (isForGood) => session.traffic.leaveRoom(core, isForGood))
     holdsOf.set(core, holds)
     holds.take()
     this.name = core.name
@@ -74,7 +74,7 @@ export class Room {
 
   /**
    * Ends this hold of the room; the last one leaves it, after its publishes are settled. Idempotent. Joined again in
-   * the same turn, it was never left.
+   * the same turn, others see no leave; the new hold starts as its options say.
    */
   leave(): void {
     this.#hold.end()

@@ -57,8 +57,8 @@ export class Traffic implements RoomHost {
   readonly way: Way
   readonly #publishing: Publishing
   readonly #rooms = new Map<string, RoomCore>()
-  /** Rooms that were left; the server is told as soon as it can be. */
-  readonly #toLeave = new Set<string>()
+  /** Rooms that were left: true once the server is to be told. */
+  readonly #toLeave = new Map<string, boolean>()
   #requests = new Requests(defaultLimits)
   #pace = new Pace()
   #pipelinedBytes = 0
@@ -99,11 +99,11 @@ export class Traffic implements RoomHost {
     return room
   }
 
-  /** Publishes of the room that are not settled still are; then the server is told. */
-  leaveRoom(room: RoomCore): void {
+  /** For good: publishes of the room that are not settled still are, then the server is told. Else it may come back. */
+  leaveRoom(room: RoomCore, isForGood: boolean): void {
     if (this.#rooms.get(room.name) !== room) return
-    this.#toLeave.add(room.name)
-    this.flush()
+    this.#toLeave.set(room.name, isForGood)
+    if (isForGood) this.flush()
   }
 
   /** `room` is null when it was left by who asks. */
@@ -264,7 +264,7 @@ export class Traffic implements RoomHost {
 
   /** Left, and nothing of it is on its way any more. */
   #isGone({ name }: RoomCore): boolean {
-    return this.#toLeave.has(name) && !this.outbox.has(name)
+    return this.#toLeave.get(name) === true && !this.outbox.has(name)
   }
 
   #denied(frame: Denied): void {
