@@ -8,7 +8,16 @@ export interface LogSink {
   error(fields: object, message: string): void
 }
 
-export type Happening = 'connect' | 'resume' | 'drop' | 'leave' | 'refusal' | 'takeover' | 'listening' | 'closing'
+export type Happening =
+  | 'connect'
+  | 'resume'
+  | 'drop'
+  | 'leave'
+  | 'refusal'
+  | 'takeover'
+  | 'kick'
+  | 'listening'
+  | 'closing'
 
 /** JSON escapes whatever clients put into the strings. */
 export interface LogFields {

@@ -82,7 +82,9 @@ describe('a server of our own', () => {
   })
 
   test('[SRV-15] carries a session: publish, resume, who is online, kick', async () => {
-    const server = await start()
+    const lines: object[] = []
+    const write = (fields: object, message: string) => void lines.push({ ...fields, message })
+    const server = await start({ log: { info: write, warn: write, error: write } })
     const told: string[] = []
     for (const kind of ['connect', 'resume', 'drop', 'leave'] as const) server.on(kind, () => void told.push(kind))
     const { peer, session, user } = await enter(server, [{ room: 'a' }])
@@ -104,6 +106,7 @@ describe('a server of our own', () => {
     expect(await again.closed()).toBe(4402)
     expect(await server.sessionsOf(user)).toEqual([])
     await expect.poll(() => told).toContain('leave')
+    expect(lines).toContainEqual({ message: 'kick', user, reason: 'spam' })
   })
 
   test('[SRV-12] closing tells every connection, holds its session, and may be asked for twice', async () => {

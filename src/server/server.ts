@@ -11,7 +11,7 @@ import { systemChance, systemClock } from './clock.js'
 import { createDoor } from './door.js'
 import type { Events } from './events.js'
 import { createHttpServer, createUpgrades, type Health, isOurs, type Upgrades } from './http.js'
-import { createLog } from './log.js'
+import { createLog, type ServerLog } from './log.js'
 import { createNodeCore, type NodeCore } from './node-core.js'
 import { type Resolved, resolveOptions, type ServerOptions } from './options.js'
 import { messageBytesMax, type Settings } from './settings.js'
@@ -67,7 +67,7 @@ export async function createServer<const P extends string>(options: ServerOption
     nowMs: clock.nowMs,
   })
   const core = createNodeCore({ ...resolved, clock, chance: systemChance(), log })
-  const running = new Running(resolved, core)
+  const running = new Running(resolved, core, log)
   for (const warning of resolved.warnings) log.warn(warning)
   await running.open()
   log.happened('listening', { url: running.url })
@@ -84,6 +84,7 @@ class Running implements HoldfastServer {
   readonly on: Events['on']
   readonly #resolved: Resolved
   readonly #core: NodeCore
+  readonly #log: ServerLog
   readonly #clock = systemClock()
   readonly #http: Server | SecureServer
   readonly #upgrades: Upgrades
@@ -91,7 +92,8 @@ class Running implements HoldfastServer {
   #isStarted = false
   #closing: Promise<void> | null = null
 
-  constructor(resolved: Resolved, core: NodeCore) {
+  constructor(resolved: Resolved, core: NodeCore, log: ServerLog) {
+    this.#log = log
     this.#resolved = resolved
     this.#core = core
     this.on = core.events.on
@@ -163,6 +165,7 @@ class Running implements HoldfastServer {
   }
 
   async kick(who: Whom & { readonly reason?: string }): Promise<void> {
+    this.#log.happened('kick', who)
     await this.#end(who, 'kicked')
   }
 
@@ -191,6 +194,7 @@ class Running implements HoldfastServer {
   }
 
   async #close(timeoutMs: number, drainMs: number): Promise<void> {
+    this.#log.happened('closing', { url: this.url })
     this.#upgrades.close()
     if (drainMs > 0) await this.#drain(drainMs)
     const closed = this.#shut(drainMs > 0 ? 'drain' : 'going-away')
