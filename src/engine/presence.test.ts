@@ -1,13 +1,19 @@
 // Presence: what members see of joins, drops shorter and longer than the grace, tracked data and ends.
 
-import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Client, type Node, startNode, testRoom, watchStore, within } from '../../test/support/engine-rig.js'
-import type { Json, Member, ServerFrame } from '../protocol/frames.js'
+import {
+  advanceAlive,
+  Client,
+  type Node,
+  shownMembers,
+  shownUsers,
+  startNode,
+  testRoom,
+  watchStore,
+  within,
+} from '../../test/support/engine-rig.js'
 import { memoryStore } from '../store/memory.js'
 import type { Store } from '../store/store.js'
-import { disturbStore } from '../testing/disturbed-store.js'
-import { createSeededChance } from '../testing/seeded-chance.js'
 import { createVirtualClock, type VirtualClock } from '../testing/virtual-clock.js'
 import type { RoomOptions } from './engine.js'
 
@@ -30,37 +36,6 @@ async function joined(clock: VirtualClock, node: Node, user: string | Client): P
   return client
 }
 
-/** What a client shows, from the frames of its present connection. Fails on a frame that does not continue. */
-function shown(frames: readonly ServerFrame[]): Map<string, Member> {
-  const members = new Map<string, Member>()
-  let version = -1
-  for (const frame of frames) {
-    if (frame.type === 'presence') {
-      members.clear()
-      for (const member of frame.members) members.set(member.session, member)
-      version = frame.version
-    }
-    if (frame.type === 'presence-changed') {
-      expect(frame.since).toBe(version)
-      version = frame.version
-      for (const member of frame.set) members.set(member.session, member)
-      for (const session of frame.removed) members.delete(session)
-    }
-  }
-  return members
-}
-
-function usersOf(client: Client): string[] {
-  return [...shown(client.wire.frames).values()].map(({ user, state }) => `${user} ${state}`).sort()
-}
-
-async function advanceAlive(clock: VirtualClock, clients: readonly Client[], ms: number): Promise<void> {
-  for (let leftMs = ms; leftMs > 0; leftMs -= 1_000) {
-    for (const { outlet } of clients) outlet?.heard()
-    await clock.advance(Math.min(1_000, leftMs))
-  }
-}
-
 describe('drops', () => {
   test('[PRES-1] [I40] [S1] a drop shorter than the grace is invisible: not one frame', async () => {
     const { clock, node } = await setting()
@@ -73,8 +48,8 @@ describe('drops', () => {
     }
     const told = ann.wire.frames.slice(before).filter(({ type }) => type.startsWith('presence'))
     expect(told).toEqual([])
-    expect(usersOf(ann)).toEqual(['ann live', 'bob live'])
-    expect(usersOf(bob)).toEqual(['ann live', 'bob live'])
+    expect(shownUsers(ann)).toEqual(['ann live', 'bob live'])
+    expect(shownUsers(bob)).toEqual(['ann live', 'bob live'])
   })
 
   test('[PRES-2] [S2] longer than the grace: once held, once live again, never gone in between', async () => {
@@ -85,11 +60,11 @@ describe('drops', () => {
     const before = ann.wire.frames.length
     bob.drop()
     await advanceAlive(clock, [ann], 14_000)
-    expect(usersOf(ann)).toEqual(['ann live', 'bob live'])
+    expect(shownUsers(ann)).toEqual(['ann live', 'bob live'])
     await advanceAlive(clock, [ann], 3_000)
-    expect(usersOf(ann)).toEqual(['ann live', 'bob held'])
+    expect(shownUsers(ann)).toEqual(['ann live', 'bob held'])
     await joined(clock, node, bob)
-    expect(usersOf(ann)).toEqual(['ann live', 'bob live'])
+    expect(shownUsers(ann)).toEqual(['ann live', 'bob live'])
     const told = ann.wire.frames.slice(before).filter(({ type }) => type.startsWith('presence'))
     expect(told).toMatchObject([
       { set: [{ user: 'bob', state: 'held', data: { mood: 'good' } }], removed: [] },
@@ -107,16 +82,16 @@ describe('drops', () => {
     const [ann, bob, cid] = clients as [Client, Client, Client]
     await within(clock, node.engine.leave(bob.current, 'r'))
     await clock.advance(50)
-    expect(usersOf(ann)).toEqual(['ann live', 'cid live'])
+    expect(shownUsers(ann)).toEqual(['ann live', 'cid live'])
     await within(clock, node.engine.end(cid.current.id, 'left'))
     await clock.advance(50)
-    expect(usersOf(ann)).toEqual(['ann live'])
+    expect(shownUsers(ann)).toEqual(['ann live'])
     const dee = await joined(clock, node, 'dee')
     dee.drop()
     await advanceAlive(clock, [ann], 119_000)
-    expect(usersOf(ann)).toEqual(['ann live', 'dee held'])
+    expect(shownUsers(ann)).toEqual(['ann live', 'dee held'])
     await advanceAlive(clock, [ann], 3_000)
-    expect(usersOf(ann)).toEqual(['ann live'])
+    expect(shownUsers(ann)).toEqual(['ann live'])
   })
 
   test('[PRES-4] what a dropped connection wished for late changes nothing of the newer one', async () => {
@@ -136,7 +111,7 @@ describe('drops', () => {
     })
     n1.engine.track(old, 'r', 'late')
     await clock.advance(100)
-    expect(usersOf(ann)).toEqual(['ann live', 'bob live'])
+    expect(shownUsers(ann)).toEqual(['ann live', 'bob live'])
   })
 
   test('[PRES-5] removed by the server: off the board, also while nobody serves the session', async () => {
@@ -146,7 +121,7 @@ describe('drops', () => {
     await clock.settle()
     await within(clock, node.engine.room('r').remove('bob'))
     await clock.advance(50)
-    expect(usersOf(ann)).toEqual(['ann live'])
+    expect(shownUsers(ann)).toEqual(['ann live'])
     expect(await within(clock, node.engine.room('r').members())).toEqual([
       { session: ann.current.id, user: 'ann', state: 'live' },
     ])
@@ -162,14 +137,14 @@ describe('tracking', () => {
     for (let x = 0; x < 50; x++) node.engine.track(bob.current, 'r', { x })
     await clock.advance(50)
     expect(watched.countOf('changeBoard') - before).toBe(1)
-    const dataOf = (client: Client) => shown(client.wire.frames).get(bob.current.id)?.data
+    const dataOf = (client: Client) => shownMembers(client.wire.frames).get(bob.current.id)?.data
     expect(dataOf(ann)).toEqual({ x: 49 })
     bob.drop()
     await joined(clock, node, bob)
     expect([dataOf(ann), dataOf(bob)]).toEqual([{ x: 49 }, { x: 49 }])
     node.engine.track(bob.current, 'r', null)
     await clock.advance(50)
-    expect(shown(ann.wire.frames).get(bob.current.id)).toEqual({
+    expect(shownMembers(ann.wire.frames).get(bob.current.id)).toEqual({
       session: bob.current.id,
       user: 'bob',
       state: 'live',
@@ -190,7 +165,7 @@ describe('tracking', () => {
     ann.wire.unstall()
     await clock.advance(50)
     expect(ann.wire.of('presence-changed').length - count).toBe(1)
-    expect(shown(ann.wire.frames).get(cid.current.id)?.data).toEqual({ x: 29 })
+    expect(shownMembers(ann.wire.frames).get(cid.current.id)?.data).toEqual({ x: 29 })
     const bytes = (client: Client) => client.wire.chunks.at(-1)?.given
     node.engine.track(cid.current, 'r', 'all at one version')
     await clock.advance(50)
@@ -209,7 +184,7 @@ describe('tracking', () => {
     ann.wire.unstall()
     await clock.advance(50)
     expect(ann.wire.frames.at(-1)?.type).toBe('presence')
-    expect(shown(ann.wire.frames).get(bob.current.id)?.data).toEqual({ x: 1_299 })
+    expect(shownMembers(ann.wire.frames).get(bob.current.id)?.data).toEqual({ x: 1_299 })
   })
 
   test('[PRES-9] [I51] beyond membersMax one may join and is not listed; the others are', async () => {
@@ -217,11 +192,11 @@ describe('tracking', () => {
     const clients = await Promise.all(['a', 'b', 'c', 'd', 'e'].map((user) => joined(clock, node, user)))
     await clock.advance(100)
     expect(clients.every((client) => client.place('r').isJoined)).toBe(true)
-    expect(usersOf(clients[4] as Client)).toHaveLength(3)
+    expect(shownUsers(clients[4] as Client)).toHaveLength(3)
     await within(clock, node.engine.leave((clients[0] as Client).current, 'r'))
     node.engine.track((clients[4] as Client).current, 'r', 'me too')
     await clock.advance(100)
-    expect(usersOf(clients[1] as Client)).toHaveLength(3)
+    expect(shownUsers(clients[1] as Client)).toHaveLength(3)
     expect(node.reports).toEqual([])
   })
 
@@ -236,80 +211,3 @@ describe('tracking', () => {
     expect(node.events.at(-1)?.kind).toBe('leave')
   })
 })
-
-test('[I39] [I41] [F53] presence converges on every node, whatever was late, lost or refused', async () => {
-  const script = fc.array(
-    fc.record({
-      step: fc.constantFrom('drop', 'back', 'other', 'track', 'leave', 'wait'),
-      who: fc.nat(2),
-      ms: fc.nat(9_000),
-    }),
-    { minLength: 3, maxLength: 15 },
-  )
-  await fc.assert(
-    fc.asyncProperty(fc.nat(), script, async (seed, steps) => {
-      const clock = createVirtualClock()
-      const chance = createSeededChance(seed)
-      const disturbance = { random: () => chance.fraction(), share: 0, hintLoss: 0 }
-      const memory = memoryStore()
-      const store = disturbStore(memory, {
-        random: disturbance.random,
-        sleep: (ms) => new Promise((resolve) => void clock.after(ms, resolve)),
-        answerLateMs: [0, 40],
-        hintLateMs: [0, 80],
-        hintRepeat: 0.2,
-        get hintLoss() {
-          return disturbance.hintLoss
-        },
-        failures: () => disturbance.random() < disturbance.share,
-      })
-      const nodes = [
-        await startNode({ clock, store, name: 'n1' }),
-        await startNode({ clock, store, name: 'n2' }),
-      ] as const
-      const clients = ['ann', 'bob', 'cid'].map((user) => new Client(nodes[0], user))
-      const tracked = new Map<Client, Json>()
-      const isIn = new Set<Client>()
-      const come = async (client: Client, node: Node) => {
-        try {
-          await client.dial(node)
-          if (client.session === null) return
-          await client.join('r', { presence: true })
-          isIn.add(client)
-        } catch {
-          // The store was away.
-        }
-      }
-      const pending: Promise<unknown>[] = clients.map((client) => come(client, nodes[0]))
-      await clock.advance(1_000)
-      Object.assign(disturbance, { share: 0.05, hintLoss: 0.3 })
-      for (const { step, who, ms } of steps) {
-        const client = clients[who] as Client
-        const isServed = client.session !== null && client.outlet?.isOpen === true && client.place('r').isJoined
-        if (step === 'drop') client.drop()
-        if (step === 'back') pending.push(come(client, nodes[0]))
-        if (step === 'other') pending.push(come(client, nodes[1]))
-        if (step === 'track' && isServed) {
-          tracked.set(client, ms)
-          client.node.engine.track(client.current, 'r', ms)
-        }
-        if (step === 'leave' && isServed) {
-          isIn.delete(client)
-          tracked.delete(client)
-          pending.push(client.node.engine.leave(client.current, 'r').catch(() => isIn.add(client)))
-        }
-        await advanceAlive(clock, clients, ms)
-      }
-      Object.assign(disturbance, { share: 0, hintLoss: 0 })
-      await advanceAlive(clock, clients, 2_000)
-      for (const client of clients) pending.push(come(client, nodes[1]))
-      await advanceAlive(clock, clients, 40_000)
-      await within(clock, Promise.all(pending))
-      for (const client of clients) expect(usersOf(client)).toEqual(['ann live', 'bob live', 'cid live'])
-      const board = await memory.board('r', 'presence')
-      expect(board.items).toHaveLength(3)
-      for (const node of nodes) expect(node.reports).toEqual([])
-    }),
-    { numRuns: Number(process.env['CHAOS_RUNS'] ?? 12), endOnFailure: true },
-  )
-}, 600_000)

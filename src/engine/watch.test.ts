@@ -1,7 +1,7 @@
 // Slow readers, silence and beats: who is judged, when, and that it harms nobody else.
 
 import { describe, expect, test } from 'vitest'
-import { Client, type Node, startNode, within } from '../../test/support/engine-rig.js'
+import { advanceAlive, Client, type Node, startNode, Wire, within } from '../../test/support/engine-rig.js'
 import { memoryStore } from '../store/memory.js'
 import { createVirtualClock, type VirtualClock } from '../testing/virtual-clock.js'
 import type { EngineSettings } from './engine.js'
@@ -17,14 +17,6 @@ async function joined(clock: VirtualClock, node: Node, user: string, writtenAfte
   await within(clock, client.dial(node, { writtenAfterMs }))
   await within(clock, client.join('r'))
   return client
-}
-
-/** Moves on while the client's beats arrive. */
-async function advanceAlive(clock: VirtualClock, clients: readonly Client[], ms: number): Promise<void> {
-  for (let leftMs = ms; leftMs > 0; leftMs -= 1_000) {
-    for (const { outlet } of clients) outlet?.heard()
-    await clock.advance(Math.min(1_000, leftMs))
-  }
 }
 
 describe('slow readers', () => {
@@ -216,7 +208,6 @@ describe('beats', () => {
   test('[DLV-20] a connection without a session gets no beats and is not judged for silence', async () => {
     const { clock, node } = await setting()
     const ann = new Client(node, 'ann')
-    const { Wire } = await import('../../test/support/engine-rig.js')
     const wire = new Wire(node.clock)
     node.engine.open(wire.transport)
     await clock.advance(120_000)

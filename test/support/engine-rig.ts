@@ -14,7 +14,7 @@ import type {
 } from '../../src/engine/engine.js'
 import type { Transport } from '../../src/engine/transport.js'
 import { decodeServerFrame } from '../../src/protocol/decode-server.js'
-import type { Bye, Data, RoomAsk, ServerFrame } from '../../src/protocol/frames.js'
+import type { Bye, Data, Member, RoomAsk, ServerFrame } from '../../src/protocol/frames.js'
 import type { Position } from '../../src/protocol/position.js'
 import { createFrameReader, opcodes } from '../../src/protocol/websocket-frame.js'
 import { type Appended, type Store, StoreUnavailable } from '../../src/store/store.js'
@@ -434,4 +434,36 @@ export function watchStore(
     },
   })
   return { store: watched, calls, countOf: (operation) => calls.get(operation)?.length ?? 0 }
+}
+
+/** Moves on while the clients' beats arrive. */
+export async function advanceAlive(clock: VirtualClock, clients: readonly Client[], ms: number): Promise<void> {
+  for (let leftMs = ms; leftMs > 0; leftMs -= 1_000) {
+    for (const { outlet } of clients) outlet?.heard()
+    await clock.advance(Math.min(1_000, leftMs))
+  }
+}
+
+/** The members that presence frames add up to. Throws for one that does not continue what was told before. */
+export function shownMembers(frames: readonly ServerFrame[]): Map<string, Member> {
+  const members = new Map<string, Member>()
+  let version = -1
+  for (const frame of frames) {
+    if (frame.type === 'presence') {
+      members.clear()
+      for (const member of frame.members) members.set(member.session, member)
+      version = frame.version
+    }
+    if (frame.type !== 'presence-changed') continue
+    if (frame.since !== version) throw new Error(`presence since ${frame.since} was told at ${version}`)
+    version = frame.version
+    for (const member of frame.set) members.set(member.session, member)
+    for (const session of frame.removed) members.delete(session)
+  }
+  return members
+}
+
+/** The same as `user state`, sorted. */
+export function shownUsers(client: Client): string[] {
+  return [...shownMembers(client.wire.frames).values()].map(({ user, state }) => `${user} ${state}`).sort()
 }
