@@ -9,6 +9,7 @@ import { type Plan, planOf } from './plan.js'
 import { runSeeds, type SeedResult, type Summary } from './seeds.js'
 import { shrink } from './shrink.js'
 import { lineOf } from './trace.js'
+import { serve } from './worker.js'
 
 const help = `npm run sim [-- options]
 
@@ -53,7 +54,7 @@ async function main(): Promise<number | null> {
     count: Number(values.seeds ?? 200),
     twiceCount: Number(values.twice ?? 50),
     workerCount: Number(values.workers ?? Math.min(2, availableParallelism())),
-    script: fileURLToPath(new URL('worker.ts', import.meta.url)),
+    script: fileURLToPath(import.meta.url),
     progress: values.json === true ? () => {} : progress,
   })
   return report(summary, { isJson: values.json === true, mustShrink })
@@ -115,4 +116,5 @@ function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-process.exitCode = (await main()) ?? process.exitCode
+if (process.argv.includes('--worker')) serve()
+else process.exitCode = (await main()) ?? process.exitCode

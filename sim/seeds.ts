@@ -34,7 +34,7 @@ export interface SeedsAsk {
   readonly count: number
   readonly twiceCount: number
   readonly workerCount: number
-  /** The file of the worker. */
+  /** The command that serves seeds when it is called with `--worker`. */
   readonly script: string
   readonly progress: (done: number, count: number, failedCount: number) => void
 }
@@ -69,7 +69,7 @@ export async function runSeeds(ask: SeedsAsk): Promise<Summary> {
 
 function work(script: string, take: () => SeedAsk | null, got: (result: SeedResult) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker: ChildProcess = fork(script, { execArgv: ['--import', 'tsx'] })
+    const worker: ChildProcess = fork(script, ['--worker'], { execArgv: ['--import', 'tsx'] })
     let isDone = false
     const give = () => {
       const seed = take()

@@ -17,6 +17,8 @@ export interface Run {
 }
 
 const lookMs = 500
+/** As in the engine. */
+const takenMs = 30_000
 
 /** Never rejects: what goes wrong is a record of kind `breach`. One at a time in a process. */
 export async function simulate(plan: Plan): Promise<Run> {
@@ -69,6 +71,8 @@ async function settle(world: World): Promise<void> {
   }
   // What is told by beats and polls is told by then.
   await advance(world, 2 * (world.config.settings.heartbeatMs ?? 25_000) + 2_000)
+  // What a node had taken when its answer was lost is taken by another only then.
+  if (world.shared.snapshot().control.events.size > 0) await advance(world, takenMs + 3_000)
 }
 
 function retryStopped(world: World): void {

@@ -16,6 +16,8 @@ export type Happened =
       readonly kind: 'life'
       readonly life: number
       readonly epoch: string
+      /** False: something that the life before had is not there. */
+      readonly isWhole: boolean
       /** Whose logs it goes on with; null: empty. */
       readonly parent: number | null
       /** Heads of the rooms that it goes on with. */

@@ -11,7 +11,8 @@ export interface Life {
   readonly epoch: string
   readonly step: number
   readonly atMs: number
-  readonly parent: Life | null
+  /** False: something that the life before had is not there. */
+  readonly isWhole: boolean
   readonly logs: Map<string, Of<'appended'>[]>
 }
 
@@ -70,7 +71,7 @@ export function truthOf(records: readonly TraceRecord[]): Truth {
 function livesOf(begun: readonly Of<'life'>[], appended: readonly Of<'appended'>[]): Life[] {
   const lives: Life[] = []
   let at = 0
-  for (const [index, { life, epoch, step, atMs, parent, heads }] of begun.entries()) {
+  for (const [index, { life, epoch, step, atMs, isWhole, parent, heads }] of begun.entries()) {
     const from = lives.find((other) => other.life === parent) ?? null
     const logs = new Map<string, Of<'appended'>[]>()
     for (const [room, head] of Object.entries(heads)) logs.set(room, (from?.logs.get(room) ?? []).slice(0, head))
@@ -81,7 +82,7 @@ function livesOf(begun: readonly Of<'life'>[], appended: readonly Of<'appended'>
       log.push(entry)
       at += 1
     }
-    lives.push({ life, epoch, step, atMs, parent: from, logs })
+    lives.push({ life, epoch, step, atMs, isWhole, logs })
   }
   return lives
 }
@@ -132,17 +133,5 @@ export function has(life: Life, room: string, position: Position): boolean {
 
 /** Whether a life that lost something began in between. */
 export function hasLost(truth: Truth, fromStep: number, toStep: number): boolean {
-  return truth.lives.some(
-    (life) => life.step > fromStep && life.step <= toStep && (life.parent === null || isShorter(life, life.parent)),
-  )
-}
-
-function isShorter(life: Life, parent: Life): boolean {
-  for (const [room, log] of parent.logs) {
-    const kept = log.filter((entry) => entry.step < life.step).length
-    const inherited = (life.logs.get(room) ?? []).filter((entry) => entry.step < life.step).length
-    if (inherited < kept) return true
-  }
-  // Sessions may be older although the logs are not.
-  return parent.life !== life.life - 1 || life.parent === null
+  return truth.lives.some((life) => !life.isWhole && life.step > fromStep && life.step <= toStep)
 }

@@ -10,6 +10,9 @@ async function run({ seed, isTwice }: SeedAsk): Promise<SeedResult> {
   return { seed, steps: records.length, faults: faultCount, hash, isSame, violations: violations.slice(0, 20) }
 }
 
-process.on('message', (ask: SeedAsk) => {
-  void run(ask).then((result) => process.send?.(result))
-})
+/** Until its parent lets go of it. */
+export function serve(): void {
+  process.on('message', (ask: SeedAsk) => {
+    void run(ask).then((result) => process.send?.(result))
+  })
+}

@@ -12,6 +12,8 @@ const noSilentGap: Invariant = {
 function silentGaps(span: Span, truth: Truth): Broken[] {
   const broken: Broken[] = []
   let at: { offset: number; epoch: string } | null = null
+  // After a gap that leads back, what was handed over before is not handed over again.
+  const handed = new Set<string>()
   for (const item of span.items) {
     if (item.kind === 'gap') at = item.next
     if (item.kind === 'removed') at = null
@@ -20,7 +22,7 @@ function silentGaps(span: Span, truth: Truth): Broken[] {
     const life = truth.lifeOf(position.epoch)
     const to = item.kind === 'entry' ? position.offset - 1 : position.offset
     if (at !== null && life !== undefined) {
-      const missing = firstMissing(life, span.room, { from: at.offset + 1, to }, item.step)
+      const missing = firstMissing(life, span.room, { from: at.offset + 1, to, step: item.step, handed })
       if (missing !== null) {
         const where = item.kind === 'entry' ? `before ${position.offset}` : 'at live'
         broken.push({
@@ -30,12 +32,23 @@ function silentGaps(span: Span, truth: Truth): Broken[] {
       }
     }
     at = position
+    if (item.kind === 'entry') handed.add(position.tag)
   }
   return broken
 }
 
-function firstMissing(life: Life, room: string, range: { from: number; to: number }, step: number): number | null {
-  for (let offset = range.from; offset <= range.to; offset++) if (!isVoidAt(life, room, offset, step)) return offset
+interface Missing {
+  readonly from: number
+  readonly to: number
+  readonly step: number
+  readonly handed: ReadonlySet<string>
+}
+
+function firstMissing(life: Life, room: string, { from, to, step, handed }: Missing): number | null {
+  for (let offset = from; offset <= to; offset++) {
+    const tag = entryAt(life, room, offset)?.position.tag
+    if (!isVoidAt(life, room, offset, step) && (tag === undefined || !handed.has(tag))) return offset
+  }
   return null
 }
 
@@ -46,7 +59,8 @@ const noRepeat: Invariant = {
     truth.spans.flatMap((span) => {
       const tags = new Set<string>()
       return span.items.flatMap((item) => {
-        if (item.kind === 'removed') tags.clear()
+        // Then nothing can be compared, and the application forgets what it showed.
+        if (item.kind === 'removed' || (item.kind === 'gap' && item.reason === 'epoch-changed')) tags.clear()
         if (item.kind !== 'entry') return []
         const { tag, offset } = item.position
         if (!tags.has(tag)) {

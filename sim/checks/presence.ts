@@ -13,7 +13,9 @@ const eventual: Invariant = {
     return truth.of('end-log').flatMap(({ room, members, step }): Broken[] => {
       if (!shown.has(room)) return []
       const there = rows.filter(({ rooms }) => rooms.includes(room))
-      const ghosts = members.filter(({ session }) => !there.some((row) => row.session === session))
+      // A session that the store has lost cannot be ended by it; it is taken off by nodes that still serve it.
+      const isLost = (session: string) => !wasAttachedIn(truth, session)
+      const ghosts = members.filter(({ session }) => !there.some((row) => row.session === session) && !isLost(session))
       const unseen = there.filter(({ session, state }) => {
         const member = members.find((other) => other.session === session)
         return state === 'live' && member?.state !== 'live'
@@ -29,13 +31,22 @@ const eventual: Invariant = {
 const sameEverywhere: Invariant = {
   id: 'I41',
   holds: 'in the end every watcher sees what the board of the room has',
-  broken: (truth) =>
-    truth.of('end-room').flatMap(({ by, room, place, members, step }) => {
+  broken: (truth, plan) =>
+    truth.of('end-room').flatMap(({ by, room, place, members, step, atMs }) => {
       const board = truth.of('end-log').find((log) => log.room === room)
       if (members === null || place !== 'joined' || board === undefined) return []
+      // A change is told by the next poll of the room at the latest.
+      const sinceMs = atMs - (plan.config.settings.heartbeatMs ?? 25_000) - 2_000
+      if (truth.of('shown').some((shown) => shown.room === room && shown.atMs > sinceMs && shown.step < step)) return []
       const [seen, real] = [textOf(members), textOf(board.members)]
       return seen === real ? [] : [{ step, what: `${by} sees ${seen} in ${room}, the board has ${real}` }]
     }),
+}
+
+/** Since the store last lost something. */
+function wasAttachedIn(truth: Truth, session: string): boolean {
+  const lossStep = truth.lives.findLast(({ isWhole }) => !isWhole)?.step ?? 0
+  return truth.of('attached').some((attached) => attached.session === session && attached.step > lossStep)
 }
 
 function textOf(members: readonly Member[]): string {

@@ -86,7 +86,7 @@ const knownForItsTime: Invariant = {
   holds: 'who comes back is told that his session is over only when it is',
   broken: (truth) => {
     if (truth.of('fault').some(({ what }) => what === 'storage-fails')) return []
-    const ended = new Map(truth.of('ended').map((end) => [end.session, end.step]))
+    const ended = new Map(truth.of('ended').map((end): [string, number] => [end.session, end.step]).reverse())
     return truth.of('new-session').flatMap(({ by, step, reason }) => {
       if (reason !== 'session-unknown' && reason !== 'session-ended') return []
       const before = lastSessionOf(truth, by, step)

@@ -59,7 +59,7 @@ export class SharedStore {
     this.#trace = trace
     this.#clock = clock
     this.#chance = chance
-    this.#begin(memoryStore(), null, {})
+    this.#begin(memoryStore(), null, true)
   }
 
   get life(): number {
@@ -95,13 +95,14 @@ export class SharedStore {
     void this.#store.close()
     const from = survival === 'empty' ? null : survival === 'same' ? present : this.#backup
     const store = from === null ? memoryStore() : memoryStore({ from: from.snapshot })
-    this.#begin(store, from?.life ?? null, from?.heads ?? {})
+    this.#begin(store, from, survival === 'same')
     for (const follower of this.#followers) this.#follow(follower)
   }
 
   /** As one server process reaches it. */
   handle(): StoreHandle {
     const own = new Set<Follower>()
+    let isDropped = false
     const told: Readonly<Record<string, (args: readonly unknown[], answer: unknown) => void>> = {
       append: ([ask], answer) => this.#appended(ask as Append, answer as Appended),
       attach: ([ask], answer) => this.#attached(ask as Attach, answer as Attached),
@@ -109,7 +110,9 @@ export class SharedStore {
       changeBoard: ([ask], answer) => this.#shown(ask as ChangeBoard, answer as BoardChanged),
     }
     const follow: Store['follow'] = async (room, hear) => {
-      const follower: Follower = { room, hear, following: null, isOpen: true }
+      const follower: Follower = { room, hear, following: null, isOpen: !isDropped }
+      // What a dead process still had on its way to the store.
+      if (isDropped) return { close() {} }
       this.#followers.add(follower)
       own.add(follower)
       await this.#follow(follower)
@@ -131,18 +134,26 @@ export class SharedStore {
     return {
       store,
       drop: () => {
+        isDropped = true
         for (const follower of [...own]) this.#unfollow(follower, own)
       },
     }
   }
 
-  #begin(store: MemoryStore, parent: number | null, heads: Readonly<Record<string, number>>): void {
+  #begin(store: MemoryStore, from: Backup | null, isWhole: boolean): void {
     this.#store = store
     this.#life += 1
-    this.#heads = { ...heads }
+    this.#heads = { ...from?.heads }
     const birth = { epoch: base64url(this.#chance.bytes(8)), tag: base64url(this.#chance.bytes(8)) }
     void store.open({ ...birth, nowMs: this.#clock.nowMs })
-    this.#trace.add({ kind: 'life', life: this.#life, epoch: birth.epoch, parent, heads: { ...heads } })
+    this.#trace.add({
+      kind: 'life',
+      life: this.#life,
+      epoch: birth.epoch,
+      isWhole,
+      parent: from?.life ?? null,
+      heads: { ...this.#heads },
+    })
     void store.follow(controlRoom, (hint) => this.#told(hint))
   }
 
