@@ -2,7 +2,7 @@
 
 import type { By, Data, Json, RoomAsk } from '../protocol/frames.js'
 import type { EndReason, RemovalReason } from '../protocol/reasons.js'
-import type { SessionRow, Store } from '../store/store.js'
+import { type SessionRow, type Store, StoreUnavailable } from '../store/store.js'
 import { Control } from './control.js'
 import { type Core, createCore } from './core.js'
 import { storedData } from './encode.js'
@@ -87,7 +87,8 @@ class HoldfastEngine implements Engine {
     this.#sessions.closed(own, reason)
   }
 
-  attach(outlet: Outlet, ask: AttachAsk): Promise<AttachAnswer> {
+  async attach(outlet: Outlet, ask: AttachAsk): Promise<AttachAnswer> {
+    if (this.#closing !== null) throw new StoreUnavailable('this node is closing: its store takes nobody in')
     return this.#sessions.attach(ownOutlet(outlet), ask)
   }
 

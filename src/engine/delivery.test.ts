@@ -255,6 +255,25 @@ describe('behind', () => {
     expect(watched.countOf('read')).toBe(0)
   })
 
+  test('[DLV-26] [I51] [F67] behind in many rooms, a connection that takes nothing holds four pages and no more', async () => {
+    const watched = watchStore(memoryStore())
+    const at = await setting({ tailEntriesMax: 10, pageEntriesMax: 20 }, watched.store)
+    const rooms = range(1, 60).map((index) => `r${index}`)
+    for (const room of rooms) await fill(at.store, 50, 100, room)
+    const ann = new Client(at.node, 'ann')
+    await within(at.clock, ann.dial())
+    ann.wire.stall()
+    watched.calls.clear()
+    const joins = rooms.map((room) => ann.join(room, { last: 50 }))
+    await at.clock.advance(2_000)
+    const given = (watched.calls.get('read') ?? []) as { entriesMax: number; room: string }[][]
+    expect(given.filter(([ask]) => ask?.entriesMax === 20 && ask.room.startsWith('r'))).toHaveLength(4)
+    ann.wire.unstall()
+    await within(at.clock, Promise.all(joins), 30_000)
+    for (const room of rooms) expect(ann.offsets(room)).toEqual(range(1, 50))
+    expect(ann.violations).toEqual([])
+  })
+
   test('[DLV-12] one room is replayed beside another: neither waits for the other', async () => {
     const at = await setting({ pageEntriesMax: 50, writeBytesMax: 20_000, tailEntriesMax: 20 })
     await fill(at.store, 1_000, 200, 'far')

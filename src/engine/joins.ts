@@ -26,6 +26,13 @@ interface Entering {
   readonly answer: (joined: Joined) => void
 }
 
+/** Where its reader starts. */
+interface Start {
+  readonly page: Page
+  readonly readableFrom: number
+  readonly hasSlot: boolean
+}
+
 export class Joins {
   readonly #core: Core
   readonly #rooms: Rooms
@@ -115,12 +122,25 @@ export class Joins {
     // Only now: a join that is refused makes no room.
     const room = this.#rooms.pin(ask.room)
     try {
-      const { since, last = 0 } = ask
-      const page = await room.judge({ since, last, readableFrom: membership.readableFrom })
-      if (!isCurrent(session, ticket)) return { kind: 'closed' }
-      return await this.#read(entering, room, membership, page)
+      const start = await this.#judge(entering, room, membership.readableFrom)
+      return start === null ? { kind: 'closed' } : await this.#read(entering, room, start)
     } finally {
       this.#rooms.unpin(room)
+    }
+  }
+
+  /** Null: the join is no longer wanted. */
+  async #judge({ session, ask, ticket }: Entering, room: Room, readableFrom: number): Promise<Start | null> {
+    const { since, last = 0 } = ask
+    const slots = session.outlet.pageSlots
+    const hasSlot = slots.take()
+    let isUsed = false
+    try {
+      const page = await room.judge({ since, last, readableFrom, withPage: hasSlot })
+      isUsed = isCurrent(session, ticket)
+      return isUsed ? { page, readableFrom, hasSlot } : null
+    } finally {
+      if (hasSlot && !isUsed) slots.free()
     }
   }
 
@@ -141,7 +161,7 @@ export class Joins {
     return (head?.offset ?? 0) + 1
   }
 
-  #read(entering: Entering, room: Room, membership: Membership, page: Page): Promise<JoinAnswer> {
+  #read(entering: Entering, room: Room, { page, readableFrom, hasSlot }: Start): Promise<JoinAnswer> {
     const { session, ask, options, ticket, answer } = entering
     const joined: Joined = { kind: 'joined', verdict: verdictOf(page), position: page.start }
     this.#closeReader(session, ask.room)
@@ -150,7 +170,8 @@ export class Joins {
     return new Promise((resolve) => {
       const reader = new Reader(room, session.outlet, {
         position: page.start,
-        readableFrom: membership.readableFrom,
+        readableFrom,
+        hasSlot,
         liveAt: page.head.offset,
         settled: (isLive) => resolve(isLive ? joined : { kind: 'closed' }),
       })

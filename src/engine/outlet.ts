@@ -7,6 +7,7 @@ import type { ServerFrame } from '../protocol/frames.js'
 import type { Core } from './core.js'
 import { frameBytes } from './encode.js'
 import type { DropReason, Outlet } from './engine.js'
+import { PageSlots } from './page-slots.js'
 import type { Presence, Watcher } from './presence.js'
 import type { Reader } from './reader.js'
 import { Taking } from './taking.js'
@@ -27,6 +28,7 @@ const signalBytesMax = 65_536
 export class ConnectionOutlet implements Outlet {
   readonly connection: string
   readonly readers = new Map<string, Reader>()
+  readonly pageSlots = new PageSlots()
   /** Why the engine closed it; null: it did not. */
   closedAs: CloseReason | null = null
   /** The session id, once attached. */

@@ -6,6 +6,7 @@ import type { Position } from '../protocol/position.js'
 import { frameBinary, frameText } from '../protocol/websocket-frame.js'
 import type { Entry, Page } from '../store/store.js'
 import { frameBytes } from './encode.js'
+import type { PageSlots } from './page-slots.js'
 import type { Tail } from './tail.js'
 import type { Taking } from './taking.js'
 
@@ -28,6 +29,7 @@ export interface ReaderRoom {
 export interface ReaderOutlet {
   /** It has something to give; `take` comes when the connection is writable. */
   readerReady(reader: Reader): void
+  readonly pageSlots: PageSlots
   /** Not for itself, and dropped when it cannot leave now. */
   signal(frame: Uint8Array, bySession: string | null): void
 }
@@ -36,6 +38,8 @@ type State =
   | { readonly at: 'tail' }
   /** At the head as far as it knows, and not yet sure that the tail continues it. */
   | { readonly at: 'waiting' }
+  /** A page is needed, and as many as the connection may hold are held. */
+  | { readonly at: 'queued' }
   /** A page was asked for. */
   | { readonly at: 'asking' }
   /** Frames of a page (or a gap) are to be written. */
@@ -62,6 +66,7 @@ export class Reader {
   /** `live` goes out once this offset was reached; null: it has. */
   #liveAt: number | null
   readonly #settled: (isLive: boolean) => void
+  #hasSlot: boolean
   /** The offset that the last beat told. */
   beatOffset = -1
   /** True: its outlet knows that it has something to give. */
@@ -74,6 +79,7 @@ export class Reader {
     this.#position = start.position
     this.#liveAt = start.liveAt
     this.#settled = start.settled
+    this.#hasSlot = start.hasSlot
   }
 
   /** Everything up to this offset has been handed to the transport. */
@@ -128,12 +134,14 @@ export class Reader {
   close(): void {
     if (this.#state.at === 'closed') return
     this.#state = { at: 'closed' }
+    this.#freeSlot()
     if (this.#liveAt !== null) this.#settled(false)
     this.#liveAt = null
   }
 
   /** Goes on with the tail when that continues this position, else with the store. */
   #settle(end: End): void {
+    this.#freeSlot()
     const reach = this.room.tail?.reach(this.#position) ?? 'ahead'
     if (reach === 'here') {
       this.#state = { at: 'tail' }
@@ -151,6 +159,12 @@ export class Reader {
 
   #askPage(): void {
     if (this.isClosed) return
+    if (!this.#hasSlot && !this.outlet.pageSlots.take()) {
+      this.#state = { at: 'queued' }
+      this.outlet.pageSlots.wait(() => this.#gotSlot())
+      return
+    }
+    this.#hasSlot = true
     this.#state = { at: 'asking' }
     this.room
       .page(this.#position, this.#readableFrom, () => this.#retry())
@@ -160,6 +174,18 @@ export class Reader {
         },
         () => {},
       )
+  }
+
+  #gotSlot(): void {
+    this.#hasSlot = true
+    if (this.#state.at === 'queued') this.#askPage()
+    else this.#freeSlot()
+  }
+
+  #freeSlot(): void {
+    if (!this.#hasSlot) return
+    this.#hasSlot = false
+    this.outlet.pageSlots.free()
   }
 
   #retry(): void {
@@ -219,6 +245,8 @@ export interface ReaderStart {
   /** Delivery starts behind it. */
   readonly position: Position
   readonly readableFrom: number
+  /** True: one of the connection's slots was taken for the page that it starts with. */
+  readonly hasSlot: boolean
   /** The head at the time of the verdict. */
   readonly liveAt: number
   /** Once: `live` was put into a write, or the reader was closed before. */

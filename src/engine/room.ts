@@ -18,6 +18,8 @@ export interface JoinFrom {
   /** Earlier entries to start with when `since` is absent or does not hold. */
   readonly last: number
   readonly readableFrom: number
+  /** False: the verdict only. */
+  readonly withPage: boolean
 }
 
 export class Room implements ReaderRoom, FollowerHost {
@@ -80,13 +82,13 @@ export class Room implements ReaderRoom, FollowerHost {
     const known = this.#judgeByTail(from)
     if (known !== null) return known
     const { pageEntriesMax, pageBytesMax } = this.#core.settings
-    const { since, last, readableFrom } = from
+    const { since, last, readableFrom, withPage } = from
     const read = this.#core.ask((store) =>
       store.read({
         room: this.name,
         from: since === undefined ? { kind: 'last', count: last } : { kind: 'position', position: since, last },
         readableFrom,
-        entriesMax: pageEntriesMax,
+        entriesMax: withPage ? pageEntriesMax : 0,
         bytesMax: pageBytesMax,
         replayMax: this.#options.replayMax,
       }),
