@@ -146,6 +146,14 @@ describe('again', () => {
     expect(it.send()).toEqual(['y:2>1'])
   })
 
+  test('[OUT-6] [I18] a place that was learned only after the first sending is not told as where the room was', () => {
+    const it = outboxOf()
+    it.add('x')
+    it.outbox.take(0, { ...open, positionOf: () => null })
+    it.outbox.linkLost('broken')
+    expect(it.outbox.take(0, { ...open, positionOf: () => at(9) })?.header).not.toHaveProperty('sentAfter')
+  })
+
   const answered: readonly { reason: Refused['reason']; again: boolean }[] = [
     { reason: 'rate-limited', again: false },
     { reason: 'not-resumed', again: false },

@@ -51,8 +51,8 @@ export interface Draft {
 interface Item extends Draft {
   readonly seq: number
   readonly madeAtMs: number
-  /** Where the room was before it was first sent; null: not sent, or not known. */
-  sentAfter: Position | null
+  /** Where the room was before it was first sent; null: that was not known then; undefined: it was not sent. */
+  sentAfter: Position | null | undefined
   isInFlight: boolean
   /** It was sent, and whether it was applied then will not be told: only a repetition tells. */
   isDoubtful: boolean
@@ -135,7 +135,7 @@ export class Outbox {
       ...draft,
       seq: this.#seq,
       madeAtMs: nowMs,
-      sentAfter: null,
+      sentAfter: undefined,
       isInFlight: false,
       isDoubtful: false,
       refusals: 0,
@@ -153,7 +153,8 @@ export class Outbox {
       if (item.isInFlight) prevs.set(item.room, item.seq)
       else if (!blocked.has(item.room) && !chain.isDraining && chain.notBeforeMs <= nowMs && rooms.isOpen(item.room)) {
         item.isInFlight = true
-        item.sentAfter ??= rooms.positionOf(item.room)
+        // Never later than that: what was forgotten in between would be applied again.
+        if (item.sentAfter === undefined) item.sentAfter = rooms.positionOf(item.room)
         return outgoing(item, this.#producer, prevs.get(item.room) ?? chain.last)
       } else blocked.add(item.room)
     }
@@ -310,7 +311,7 @@ function outgoing(item: Item, producer: string, prev: number): Outgoing {
     seq,
     prev,
     again: isDoubtful,
-    ...(isDoubtful && sentAfter !== null ? { sentAfter } : {}),
+    ...(isDoubtful && sentAfter !== undefined && sentAfter !== null ? { sentAfter } : {}),
     mark,
     ...(key === undefined ? {} : { key }),
   }

@@ -82,3 +82,19 @@ test('[STAT-4] status tells the attempt, the wait and the reason', async () => {
   await clock.advance(5_000)
   expect(session.status).toMatchObject({ state: 'suspended', reason: 'reconnect-failed' })
 })
+
+test('[STAT-6] [S23] closed and connected again in one turn, the connection is the same', async () => {
+  const { clock, client } = await setUp()
+  const { session, line, storage } = client('ann')
+  await clock.advance(1_000)
+  session.close()
+  const again = connect('ws://server.test', { dial: line.dial, clock: line.clock, storage })
+  await clock.advance(1_000)
+  expect([again.id, again.status.state, line.dialCount]).toEqual([session.id, 'connected', 1])
+  const heard: string[] = []
+  again.on('status', ({ state }) => heard.push(state))
+  again.close()
+  again.close()
+  await clock.advance(1_000)
+  expect([again.status.state, heard, line.links.length]).toEqual(['closed', [], 0])
+})
