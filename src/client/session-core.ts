@@ -67,8 +67,9 @@ export class SessionCore implements ConnectionHost, TrafficHost {
   /** Ends the session for good. True: the server said so. */
   async leave(): Promise<boolean> {
     const isTold = await this.traffic.leaveSession(leaveMs)
-    await this.identity.forget()
+    // First nothing more may come: a welcome on its way would be kept with secrets that are not its own.
     this.close('left')
+    await this.identity.forget()
     return isTold
   }
 
