@@ -1,7 +1,8 @@
 // The most valuable fault: it was done, and the answer is lost. Creating, resuming, joining, publishing and leaving are
-// cut after every single step on the server's side (each store operation, asked and done; each frame sent), and the
-// retry is cut again after each of its own steps. An abandoned hello arrives late. What comes of it must be what comes
-// of it without a cut. Virtual time. Scaled: back-off 250 ms without jitter, session hold 30 s, ticks every 2.5 s.
+// cut after every single step on the server's side (each frame arriving, each store operation asked and done, each
+// frame sent), and the retry is cut again after each of its own steps. An abandoned hello arrives late. What comes of
+// it must be what comes of it without a cut. Virtual time. Scaled: back-off 250 ms without jitter, session hold 30 s,
+// ticks every 2.5 s.
 
 import { memoryStore, type Store } from 'holdfast/server'
 import type { Cut } from 'holdfast/testing'
@@ -121,13 +122,15 @@ interface Case {
   readonly mode: keyof typeof modes
   /** The server dies with the link; another one starts on the same store. */
   readonly crashes?: boolean
+  /** Dials go to these in turn. Default 1. */
+  readonly nodeCount?: number
   /** The first hello of the action reaches the server only after all is done. */
   readonly hasLateHello?: boolean
 }
 
-async function prepare(action: Action, { mode }: Case): Promise<Scene> {
+async function prepare(action: Action, { mode, nodeCount = 1 }: Case): Promise<Scene> {
   const steps = countSteps(memoryStore())
-  const world = await createWorld({ store: steps.store as Store, latencyMs: 1, settings })
+  const world = await createWorld({ store: steps.store as Store, latencyMs: 1, settings, nodeCount })
   const bob = world.client('bob', options)
   const bobRoom = bob.room('a', { presence: true })
   const scene: Scene = {
@@ -250,8 +253,8 @@ function sameAs(expected: readonly string[], settled: readonly string[]): readon
   return expected.includes('left') && settled[0] === 'not-told' ? expected : settled
 }
 
-async function uncutOf(action: Action) {
-  const { outcome, stepCount } = await run(action, { breaks: [], mode: 'both ends' })
+async function uncutOf(action: Action, nodeCount = 1) {
+  const { outcome, stepCount } = await run(action, { breaks: [], mode: 'both ends', nodeCount })
   return { uncut: outcome, stepCount }
 }
 
@@ -276,6 +279,13 @@ for (const action of actions) {
             isBroken = await expectSame(action, one, uncut)
           }
         }
+      })
+    }
+
+    for (const mode of Object.keys(modes)) {
+      test(`cut at every step, ${mode} told; the retry goes to another node`, async () => {
+        const { uncut, stepCount } = await uncutOf(action, 2)
+        for (let at = 1; at <= stepCount; at++) await expectSame(action, { breaks: [at], mode, nodeCount: 2 }, uncut)
       })
     }
 

@@ -1,5 +1,5 @@
-// Every step a server takes for one client can be the last one before its link breaks: each store operation, before
-// and after its effect, and each frame that it sends.
+// Every step of a server for one client can be the last one before its link breaks: each frame that arrives, each store
+// operation, before and after its effect, and each frame that it sends.
 
 import type { Store } from 'holdfast/server'
 import type { Cut, Line, MemoryLink } from 'holdfast/testing'
@@ -72,7 +72,10 @@ export function countSteps(inner: Store): Steps {
       isArmed = false
     },
     watch(line, cut) {
-      const count = (link: MemoryLink) => link.loseReply((frame) => step(`${frame.type} sent`), cut)
+      const count = (link: MemoryLink) => {
+        link.loseReply((frame) => step(`${frame.type} sent`), cut)
+        link.loseRequest((frame) => step(`${frame.type} arriving`), cut)
+      }
       for (const link of line.links) count(link)
       line.onDial(count)
     },
