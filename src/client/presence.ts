@@ -21,15 +21,16 @@ export class Board {
     for (const member of frame.members) this.#set(member)
   }
 
-  /** `hole`: changes are missing, the whole state must be asked for. `old`: it is in the state already. */
-  change(frame: PresenceChanged): 'changed' | 'old' | 'hole' {
-    if (this.#version === null) return 'hole'
-    if (frame.version <= this.#version) return 'old'
-    if (frame.since !== this.#version) return 'hole'
+  /**
+   * False: it does not follow what is known, and the whole state must be asked for. Also when its version is lower: a
+   * store that lost something counts anew.
+   */
+  change(frame: PresenceChanged): boolean {
+    if (frame.since !== this.#version) return false
     this.#version = frame.version
     for (const session of frame.removed) this.#members.delete(session)
     for (const member of frame.set) this.#set(member)
-    return 'changed'
+    return true
   }
 
   #set(member: Member): void {

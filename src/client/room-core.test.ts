@@ -310,17 +310,22 @@ describe('presence', () => {
   const bob = { session: 's2', user: 'bob', state: 'live' } as const
 
   test('[ROOM-18] state, changes, and a hole that asks for the state again', () => {
-    const { room, counts } = live(1, { presence: true })
+    const { room, counts, hear } = live(1, { presence: true })
     const users: string[] = []
     room.events.on('presence', ({ members }) => users.push(members.map(({ user, state }) => `${user} ${state}`).join()))
     room.presence({ type: 'presence', room: 'r', version: 3, members: [ann] })
     const change = { type: 'presence-changed', room: 'r', removed: [] as string[] } as const
-    room.presenceChanged({ ...change, since: 1, version: 2, set: [bob] })
     room.presenceChanged({ ...change, since: 3, version: 5, set: [bob, { ...ann, state: 'held' }] })
     room.presenceChanged({ ...change, since: 5, version: 6, set: [], removed: ['s1'] })
     expect(users).toEqual(['ann live', 'ann held,bob live', 'bob live'])
     room.presenceChanged({ ...change, since: 7, version: 8, set: [ann] })
     expect(counts.wants).toBe(1)
+    room.ask(1)
+    hear(complete(1, 1, '', 1))
+    room.presence({ type: 'presence', room: 'r', version: 9, members: [] })
+    room.presenceChanged({ ...change, since: 1, version: 2, set: [ann] })
+    expect(counts.wants).toBe(2)
+    users.pop()
     expect(users).toHaveLength(3)
   })
 

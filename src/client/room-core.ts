@@ -293,9 +293,8 @@ export class RoomCore {
 
   presenceChanged(frame: PresenceChanged): void {
     if (this.place !== 'joined') return
-    const change = this.board.change(frame)
-    if (change === 'hole') this.#rejoin()
-    if (change === 'changed') this.events.emit('presence', { members: this.board.members })
+    if (this.board.change(frame)) this.events.emit('presence', { members: this.board.members })
+    else this.#rejoin()
   }
 
   signalled(frame: Signalled): void {
