@@ -83,6 +83,8 @@ export interface Outlet {
   send(frame: ServerFrame): void
   /** Life was heard. */
   heard(): void
+  /** The client's beat is answered by the server's, which is then due one interval later. */
+  answerBeat(): void
   /** Bye, then close. Readers stop at once; the session, if any, is dropped with `reason` by `closed`. Idempotent. */
   close(bye: {
     readonly reason: string

@@ -80,6 +80,10 @@ export class ConnectionOutlet implements Outlet {
     this.#watch.heard()
   }
 
+  answerBeat(): void {
+    this.#watch.answer()
+  }
+
   startBeats(): void {
     if (this.#isOpen) this.#watch.startBeats()
   }

@@ -162,6 +162,18 @@ describe('beats', () => {
     expect(offset).toBe(6)
   })
 
+  test('[DLV-27] a beat of the client is answered at once, and the next one is due an interval later', async () => {
+    const { clock, node } = await setting()
+    const ann = await joined(clock, node, 'ann')
+    ann.current.outlet.answerBeat()
+    await clock.settle()
+    expect(ann.wire.of('beat')).toHaveLength(1)
+    await advanceAlive(clock, [ann], 24_000)
+    expect(ann.wire.of('beat')).toHaveLength(1)
+    await advanceAlive(clock, [ann], 2_000)
+    expect(ann.wire.of('beat')).toHaveLength(2)
+  })
+
   test('[DLV-19] silence beyond the heartbeat and its timeout is a drop, a byte in time is life', async () => {
     const { clock, node } = await setting()
     const [ann, bob] = [await joined(clock, node, 'ann'), await joined(clock, node, 'bob')]

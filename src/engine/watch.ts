@@ -48,6 +48,13 @@ export class Watch {
     this.#heardMs = this.#core.nowMs()
   }
 
+  /** The other end asks for a sign of life: the beat that would be due later goes now. */
+  answer(): void {
+    if (this.#isOver || this.#beatAtMs === Number.POSITIVE_INFINITY) return
+    this.#beat(this.#core.nowMs())
+    this.#arm()
+  }
+
   writeBegan(nowMs: number): void {
     this.#writeMs = nowMs
     // A timer that comes before the write can be slow looks again.

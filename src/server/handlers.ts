@@ -59,8 +59,8 @@ export const handlers: Handlers = {
     talk.order.enqueue(frame.room, () => permitted('track', frame, talk, track))
   },
 
-  beat() {
-    // Life was noted when the bytes came.
+  beat(_, talk) {
+    talk.session.outlet.answerBeat()
   },
 }
 
