@@ -84,6 +84,17 @@ for (const nodeCount of [1, 2]) {
       await world.until('ann to be back', () => annRoom.data().includes('while asleep'), 3_000)
     })
 
+    test('[S3] [DLV-27] a probe of a link that lives, idle for long, keeps it', async () => {
+      const { world, ann } = await setUp()
+      for (let look = 0; look < 5; look++) {
+        await world.clock.advance(7_000)
+        ann.session.retryNow()
+        await world.clock.advance(3_000)
+      }
+      expect(ann.line.dialCount).toBe(1)
+      expect(ann.session.status.state).toBe('connected')
+    })
+
     test('[S4] waking after 30 s with the server’s beat already in the socket: no false death', async () => {
       const { world, ann, bobRoom, annRoom } = await setUp()
       // The server hears nothing for 30 s, which is less than heartbeat and timeout together: it keeps the link.
