@@ -50,8 +50,7 @@ async function main(): Promise<number | null> {
   const mustShrink = values['no-shrink'] !== true
   if (values.seed !== undefined) return replay(Number(values.seed), { trace: values.trace === true, mustShrink })
   const summary = await runSeeds({
-    from: Number(values.from ?? 1),
-    count: Number(values.seeds ?? 200),
+    seeds: Array.from({ length: Number(values.seeds ?? 200) }, (_, index) => Number(values.from ?? 1) + index),
     twiceCount: Number(values.twice ?? 50),
     workerCount: Number(values.workers ?? Math.min(2, availableParallelism())),
     script: fileURLToPath(import.meta.url),

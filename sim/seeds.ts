@@ -30,8 +30,8 @@ export interface Summary {
 }
 
 export interface SeedsAsk {
-  readonly from: number
-  readonly count: number
+  readonly seeds: readonly number[]
+  /** How many of them run twice. */
   readonly twiceCount: number
   readonly workerCount: number
   /** The command that serves seeds when it is called with `--worker`. */
@@ -45,14 +45,15 @@ export async function runSeeds(ask: SeedsAsk): Promise<Summary> {
   let failedCount = 0
   let next = 0
   const take = (): SeedAsk | null => {
-    if (next >= ask.count) return null
+    const seed = ask.seeds[next]
+    if (seed === undefined) return null
     next += 1
-    return { seed: ask.from + next - 1, isTwice: next <= ask.twiceCount }
+    return { seed, isTwice: next <= ask.twiceCount }
   }
   const got = (result: SeedResult) => {
     results.push(result)
     if (!result.isSame || result.violations.length > 0) failedCount += 1
-    ask.progress(results.length, ask.count, failedCount)
+    ask.progress(results.length, ask.seeds.length, failedCount)
   }
   await Promise.all(Array.from({ length: ask.workerCount }, () => work(ask.script, take, got)))
   const failed = results.filter(({ isSame, violations }) => !isSame || violations.length > 0)

@@ -16,9 +16,11 @@ const eventual: Invariant = {
       // A session that the store has lost cannot be ended by it; it is taken off by nodes that still serve it.
       const isLost = (session: string) => !wasAttachedIn(truth, session)
       const ghosts = members.filter(({ session }) => !there.some((row) => row.session === session) && !isLost(session))
+      // Who came back without asking for the room is in it for a while yet, and may be shown or not.
+      const pages = truth.of('end-page').filter(({ by }) => isIn(truth, by, room))
       const unseen = there.filter(({ session, state }) => {
         const member = members.find((other) => other.session === session)
-        return state === 'live' && member?.state !== 'live'
+        return state === 'live' && member?.state !== 'live' && pages.some((page) => page.session === session)
       })
       return [
         ...ghosts.map(({ session }) => ({ step, what: `${room} shows ${session}, who is not there` })),
@@ -41,6 +43,10 @@ const sameEverywhere: Invariant = {
       const [seen, real] = [textOf(members), textOf(board.members)]
       return seen === real ? [] : [{ step, what: `${by} sees ${seen} in ${room}, the board has ${real}` }]
     }),
+}
+
+function isIn(truth: Truth, by: string, room: string): boolean {
+  return truth.of('end-room').some((end) => end.by === by && end.room === room && end.place === 'joined')
 }
 
 /** Since the store last lost something. */

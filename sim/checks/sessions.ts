@@ -46,6 +46,8 @@ const oneOwner: Invariant = {
   id: 'I35',
   holds: 'in the end each live session is served by one node, the one that the store names',
   broken: (truth) => {
+    // A store that was set back gives a generation again: then a late drop of the one takes the other's session.
+    if (hasLost(truth, 0, truth.leavingStep)) return []
     const nodes = new Map<string, string[]>()
     for (const { node, sessions } of truth.of('end-node')) {
       for (const session of sessions) nodes.set(session, [...(nodes.get(session) ?? []), node])
@@ -86,7 +88,12 @@ const knownForItsTime: Invariant = {
   holds: 'who comes back is told that his session is over only when it is',
   broken: (truth) => {
     if (truth.of('fault').some(({ what }) => what === 'storage-fails')) return []
-    const ended = new Map(truth.of('ended').map((end): [string, number] => [end.session, end.step]).reverse())
+    const ended = new Map(
+      truth
+        .of('ended')
+        .map((end): [string, number] => [end.session, end.step])
+        .reverse(),
+    )
     return truth.of('new-session').flatMap(({ by, step, reason }) => {
       if (reason !== 'session-unknown' && reason !== 'session-ended') return []
       const before = lastSessionOf(truth, by, step)
@@ -104,9 +111,13 @@ const heldForItsTime: Invariant = {
     return truth.of('ended').flatMap(({ step, session, reason, atMs }) => {
       if (reason !== 'ran-out' || hasLost(truth, 0, step)) return []
       const attached = truth.of('attached').findLast((other) => other.session === session && other.step < step)
-      const dropped = truth
-        .of('detached')
-        .findLast((other) => other.session === session && other.step < step && other.step > (attached?.step ?? 0))
+      // A node that was not heard of for long was thought lost: its drops were decided before it told them.
+      const wasLost = truth.of('fault').some(({ what }) => ['pause-server', 'store-fails', 'store-slow'].includes(what))
+      const dropped = wasLost
+        ? undefined
+        : truth
+            .of('detached')
+            .findLast((other) => other.session === session && other.step < step && other.step > (attached?.step ?? 0))
       const awayMs = atMs - ((dropped ?? attached)?.atMs ?? 0)
       if (awayMs >= holdMs) return []
       return [{ step, what: `${session} ran out after ${Math.round(awayMs)} of ${holdMs} ms` }]

@@ -82,8 +82,10 @@ function createServer(world: Parts, name: string, told: string[]): ServerProcess
     },
     hintRepeat: config.store.hintRepeat,
     hintLateMs: config.store.hintLateMs,
-    failures() {
+    failures(operation) {
       if (random() >= trouble.failShare) return false
+      // A driver closes a subscription that it could not confirm: nobody else could.
+      if (operation === 'follow') return 'before'
       return trouble.failWhen === 'either' ? true : trouble.failWhen
     },
   }
