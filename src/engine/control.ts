@@ -4,6 +4,7 @@
 import type { Position } from '../protocol/position.js'
 import { type Control as ControlEntry, controlRoom, type Entry, type Page, type SessionRow } from '../store/store.js'
 import type { Core } from './core.js'
+import { isLiveOn } from './departures.js'
 import { Follower, type FollowerHost } from './follower.js'
 import type { Joins } from './joins.js'
 import type { Session } from './session.js'
@@ -41,7 +42,7 @@ export class Control implements FollowerHost {
    * One that another node owns, or that is held, is closed; its client comes back.
    */
   verifyAll(): void {
-    this.#verifying ??= this.#verify([...this.#sessions.live.values()]).finally(() => {
+    this.#verifying ??= this.#verify().finally(() => {
       this.#verifying = null
     })
     this.#verifying.catch((error: unknown) => this.#core.report(error, 'looking after the sessions of this node'))
@@ -125,10 +126,15 @@ export class Control implements FollowerHost {
     await this.#joins.removed(session, room, 'removed')
   }
 
-  async #verify(sessions: readonly Session[]): Promise<void> {
-    for (let at = 0; at < sessions.length; at += rowsInFlightMax) {
-      await Promise.all(sessions.slice(at, at + rowsInFlightMax).map((session) => this.#verifyOne(session)))
-    }
+  async #verify(): Promise<void> {
+    await few([...this.#sessions.live.values()], (session) => this.#verifyOne(session))
+    await few(this.#sessions.past, (id) => this.#verifyPast(id))
+  }
+
+  /** A store that was set back may have for live what ended or dropped here since. */
+  async #verifyPast(id: string): Promise<void> {
+    const row = await this.#core.ask((store) => store.session(id)).catch(() => null)
+    if (row !== null && isLiveOn(row, this.#core.node)) this.#sessions.foundLive(row)
   }
 
   async #verifyOne(session: Session): Promise<void> {
@@ -156,6 +162,13 @@ export class Control implements FollowerHost {
 /** The store came back older than this session: it is attached and joined anew. */
 function isSetBack(session: Session, row: SessionRow): boolean {
   return row.generation < session.generation || [...session.rooms].some((room) => row.rooms[room] === undefined)
+}
+
+/** All of them, a few at a time. */
+async function few<T>(items: readonly T[], look: (item: T) => Promise<void>): Promise<void> {
+  for (let at = 0; at < items.length; at += rowsInFlightMax) {
+    await Promise.all(items.slice(at, at + rowsInFlightMax).map(look))
+  }
 }
 
 function isIn(session: Session, room: string): boolean {

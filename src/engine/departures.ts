@@ -1,7 +1,7 @@
 // Sessions whose connection is gone and whose drop is not stored yet. Each is repeated until the store answers, so
 // none is lost; with many of them only a few are asked for at once.
 
-import type { Owner } from '../store/store.js'
+import type { Owner, SessionRow } from '../store/store.js'
 import { BackOff } from './back-off.js'
 import type { Core } from './core.js'
 import type { DropReason } from './engine.js'
@@ -15,6 +15,10 @@ export interface Departure extends Owner {
 }
 
 const inFlightMax = 64
+
+export function isLiveOn({ status }: SessionRow, node: string): boolean {
+  return status.state === 'live' && status.node === node
+}
 
 export class Departures {
   readonly #core: Core
@@ -33,6 +37,10 @@ export class Departures {
 
   get count(): number {
     return this.#waiting.size + this.#inFlight.size
+  }
+
+  has(session: string): boolean {
+    return this.#waiting.has(session) || this.#inFlight.has(session)
   }
 
   add(departure: Departure): void {
@@ -79,27 +87,36 @@ export class Departures {
   }
 
   #detach(departure: Departure): void {
-    const { session, generation } = departure
-    this.#core
-      .ask((store) => store.detach({ session, generation }))
-      .then(
-        (answer) => {
-          this.#backOff.succeeded()
-          if (this.#inFlight.get(session) === departure) {
-            this.#inFlight.delete(session)
-            if (answer.kind === 'done') this.#dropped(departure)
-          }
-          this.#pump()
-          this.#checkNone()
-        },
-        () => {
-          if (this.#inFlight.get(session) === departure) {
-            this.#inFlight.delete(session)
-            this.#waiting.set(session, departure)
-          }
-          if (this.count > 0) this.#backOff.failed(() => this.#pump())
-        },
-      )
+    const { session } = departure
+    this.#store(departure).then(
+      (isDropped) => {
+        this.#backOff.succeeded()
+        if (this.#inFlight.get(session) === departure) {
+          this.#inFlight.delete(session)
+          if (isDropped) this.#dropped(departure)
+        }
+        this.#pump()
+        this.#checkNone()
+      },
+      () => {
+        if (this.#inFlight.get(session) === departure) {
+          this.#inFlight.delete(session)
+          this.#waiting.set(session, departure)
+        }
+        if (this.count > 0) this.#backOff.failed(() => this.#pump())
+      },
+    )
+  }
+
+  /** False: it is another connection's, or over. */
+  async #store({ session, generation }: Departure): Promise<boolean> {
+    const answer = await this.#core.ask((store) => store.detach({ session, generation }))
+    if (answer.kind === 'done') return true
+    const row = await this.#core.ask((store) => store.session(session))
+    if (row === null || row.generation >= generation || !isLiveOn(row, this.#core.node)) return false
+    // The store was set back, and takes an older connection of this node for the owner.
+    const older = await this.#core.ask((store) => store.detach({ session, generation: row.generation }))
+    return older.kind === 'done'
   }
 
   #checkNone(): void {

@@ -28,11 +28,12 @@ export class Session implements LiveSession {
   readonly #rooms: Set<string>
   readonly #memberships: Map<string, Membership>
   readonly joins = new Map<string, JoinTicket>()
-  readonly attachedMs: number
+  /** When, and as which of this node's attaches. */
+  readonly attached: { readonly ms: number; readonly order: number }
   /** Another connection owns it, or it is over: this one has nothing to hold or to tell. */
   isOver = false
 
-  constructor(row: SessionRow, outlet: ConnectionOutlet, nowMs: number) {
+  constructor(row: SessionRow, outlet: ConnectionOutlet, attached: Session['attached']) {
     this.id = row.id
     this.user = row.user
     this.claims = row.claims
@@ -42,7 +43,7 @@ export class Session implements LiveSession {
     this.#memberships = new Map(Object.entries(row.rooms))
     this.#rooms = new Set(this.#memberships.keys())
     this.rooms = this.#rooms
-    this.attachedMs = nowMs
+    this.attached = attached
   }
 
   get owner(): Owner {

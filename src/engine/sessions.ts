@@ -20,6 +20,9 @@ export type Told =
 /** What was told of sessions that are not here, while an attach is under way. */
 const toldMax = 10_000
 
+/** Sessions that were here lately: a store that is set back may take them for live. */
+const pastMax = 10_000
+
 const sessionIdBytes = 12
 
 export interface SessionsHost {
@@ -40,7 +43,11 @@ export class Sessions {
   readonly #over: (session: Session) => void
   /** The control log may be faster than the answer of an attach. */
   readonly #told = new Map<string, Told>()
-  readonly #attaching = new Set<Promise<AttachAnswer>>()
+  /** By when they were last here, longest ago first. */
+  readonly #past = new Set<string>()
+  /** By connection. */
+  readonly #attaching = new Map<string, Promise<AttachAnswer>>()
+  #attachCount = 0
 
   constructor(core: Core, hear: SessionsHost) {
     this.#core = core
@@ -53,11 +60,11 @@ export class Sessions {
 
   async attach(outlet: ConnectionOutlet, ask: AttachAsk): Promise<AttachAnswer> {
     const attaching = this.#attach(outlet, ask)
-    this.#attaching.add(attaching)
+    this.#attaching.set(outlet.connection, attaching)
     try {
       return await attaching
     } finally {
-      this.#attaching.delete(attaching)
+      this.#attaching.delete(outlet.connection)
       if (this.#attaching.size === 0) this.#told.clear()
     }
   }
@@ -70,6 +77,7 @@ export class Sessions {
       newSession: this.#core.randomId(sessionIdBytes),
       holdMs: this.#core.settings.sessionHoldMs,
     }
+    const order = ++this.#attachCount
     const attached = await this.#core
       .ask(
         (store) => store.attach(whole),
@@ -80,7 +88,7 @@ export class Sessions {
         throw error
       })
     if (!isGranted(attached)) return { kind: 'refused', attached }
-    return { kind: 'attached', session: this.#register(outlet, attached), attached }
+    return { kind: 'attached', session: this.#register(outlet, attached, order), attached }
   }
 
   /** The connection has ended. Idempotent. */
@@ -107,6 +115,18 @@ export class Sessions {
     if (session !== undefined) this.#end(session, reason)
   }
 
+  /** Sessions that were here lately and are no more. */
+  get past(): readonly string[] {
+    return [...this.#past].filter((id) => !this.live.has(id))
+  }
+
+  /** A row that the store has for live on this node: nobody serves it, unless it is here or just being attached. */
+  foundLive({ id, user, generation, status }: SessionRow): void {
+    if (this.live.has(id) || this.departures.has(id)) return
+    if (status.state === 'live' && this.#attaching.has(status.connection)) return
+    this.departures.add({ session: id, generation, user, reason: 'cut', liveMs: 0, isSilent: true })
+  }
+
   /** Everything closes with this bye; resolves when every drop is stored. */
   async closeAll(bye: { readonly reason: string; readonly message?: string }): Promise<void> {
     const close = () => {
@@ -116,17 +136,18 @@ export class Sessions {
       }
     }
     close()
-    await Promise.allSettled(this.#attaching)
+    await Promise.allSettled(this.#attaching.values())
     close()
     await this.departures.whenNone()
   }
 
-  #register(outlet: ConnectionOutlet, attached: Granted): Session {
+  #register(outlet: ConnectionOutlet, attached: Granted, order: number): Session {
     const { row } = attached
-    const session = new Session(row, outlet, this.#core.nowMs())
+    const session = new Session(row, outlet, { ms: this.#core.nowMs(), order })
     const older = this.live.get(row.id)
-    if (older !== undefined && older.generation > row.generation) {
-      // Two attaches answered in the other order: the newer one is here already.
+    if (older !== undefined && older.attached.order > order) {
+      // Two attaches answered in the other order: the newer one is here already. Their generations would say the same,
+      // were there no stores that are set back.
       session.isOver = true
       outlet.close({ reason: 'superseded', kept: true, instance: older.instance })
       return session
@@ -180,6 +201,10 @@ export class Sessions {
   #finish(session: Session): void {
     session.isOver = true
     if (this.live.get(session.id) === session) this.live.delete(session.id)
+    this.#past.delete(session.id)
+    this.#past.add(session.id)
+    const oldest = this.#past.values().next().value
+    if (this.#past.size > pastMax && oldest !== undefined) this.#past.delete(oldest)
     this.#over(session)
   }
 
@@ -198,8 +223,8 @@ export class Sessions {
 }
 
 function departureOf(session: Session, reason: DropReason, core: Core): Departure {
-  const { id, generation, user, attachedMs } = session
-  return { session: id, generation, user, reason, liveMs: core.nowMs() - attachedMs, isSilent: false }
+  const { id, generation, user, attached } = session
+  return { session: id, generation, user, reason, liveMs: core.nowMs() - attached.ms, isSilent: false }
 }
 
 function arrivalOf({ kind, row, downMs, superseded }: Granted): SessionEvent {
