@@ -191,6 +191,39 @@ describe('again', () => {
     expect(it.send()).toEqual(['x:1>0'])
   })
 
+  test('[OUT-8] not-joined waits for the room to be joined again, and fails after that did not help for long', () => {
+    let isOpen = true
+    const it = outboxOf({}, { ...open, isOpen: () => isOpen })
+    it.add('x')
+    it.send()
+    isOpen = false
+    it.refuse(1, { reason: 'not-joined', retry: false })
+    it.nowMs += 60_000
+    expect(it.send()).toEqual([])
+    isOpen = true
+    for (let count = 1; it.reason('x') === undefined; count++) {
+      expect(count).toBeLessThan(20)
+      expect(it.send()).toEqual(['x:1>0'])
+      it.refuse(1, { reason: 'not-joined', retry: false })
+      it.nowMs += 60_000
+    }
+    expect(it.reason('x')).toBe('not-joined')
+  })
+
+  test('[OUT-8] who is refused again and again waits longer than he is told', () => {
+    const it = outboxOf()
+    it.add('x')
+    const waits: number[] = []
+    for (let count = 0; count < 8; count++) {
+      expect(it.send().length).toBe(1)
+      it.refuse(1, { reason: 'store-unavailable', afterMs: 1_000 })
+      const dueMs = it.outbox.dueMs(it.nowMs)
+      waits.push(dueMs - it.nowMs)
+      it.nowMs = dueMs
+    }
+    expect(waits).toEqual([1_000, 1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000])
+  })
+
   test('[OUT-8] fenced waits for the next connection', () => {
     const it = outboxOf()
     it.add('x')

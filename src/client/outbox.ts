@@ -99,6 +99,8 @@ export interface Refusal {
 }
 
 const deathsMax = 3
+/** So often in a row what the server told is waited for, and no more. */
+const pacedMax = 2
 /** The head of a room is out of order at most so often: once per item before it that dropped out, and some. */
 const disordersMax = 8
 
@@ -184,13 +186,9 @@ export class Outbox {
     if (reason === 'out-of-order' && item.refusals <= disordersMax) chain.last = refusal.last ?? 0
     else if (reason === 'fenced') chain.notBeforeMs = Infinity
     else if (reason === 'not-resumed' && item.refusals === 1) return
-    else if (refusal.retry && reason !== 'out-of-order') {
+    else if (isForLater(refusal) && item.refusals <= refusalsMax(reason)) {
       item.isDoubtful ||= reason === 'store-unavailable'
-      const afterMs = Math.min(
-        refusal.afterMs ?? 250 * 2 ** item.refusals,
-        refusal.afterMs === undefined ? 20_000 : 60_000,
-      )
-      chain.notBeforeMs = Math.max(chain.notBeforeMs, nowMs + afterMs)
+      chain.notBeforeMs = Math.max(chain.notBeforeMs, nowMs + restMs(refusal, item.refusals))
     } else {
       // Refused now; but was it applied, when it was sent before and no answer came?
       this.#fail(item, item.isDoubtful ? 'unknown' : reason, refusal.message)
@@ -293,6 +291,23 @@ export class Outbox {
     }
     this.#settled(item.mark, result)
   }
+}
+
+/** A room that is wanted and whose join failed for now is joined again: what was behind that join waits for it. */
+function isForLater({ reason, retry }: Refusal): boolean {
+  return reason === 'not-joined' || (retry && reason !== 'out-of-order')
+}
+
+function refusalsMax(reason: RefusalReason): number {
+  return reason === 'not-joined' ? disordersMax : Infinity
+}
+
+/** Longer each time, whatever was told: a store that is overloaded must not be asked at the same pace for ever. */
+function restMs({ afterMs }: Refusal, refusals: number): number {
+  const growingMs = Math.min(20_000, 250 * 2 ** Math.min(refusals, 10))
+  if (afterMs === undefined) return growingMs
+  const toldMs = Math.min(afterMs, 60_000)
+  return refusals <= pacedMax ? toldMs : Math.max(toldMs, growingMs)
 }
 
 function isUnsent(item: Item): boolean {

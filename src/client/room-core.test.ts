@@ -209,8 +209,17 @@ describe('gaps', () => {
     room.acknowledged(at(5))
     room.lost()
     room.ask(null)
-    hear(complete(3, 4), entry(4), entry(5, 'x'))
-    expect(told).toEqual(['gap ahead-of-log 5-5>3', 'd4', 'd5x'])
+    hear(complete(3, 4, 'x'), entry(4, 'x'), entry(5, 'x'))
+    expect(told).toEqual(['gap ahead-of-log 5-5>3', 'd4x', 'd5x'])
+  })
+
+  test('[ROOM-12] an acknowledged entry that another node has only not heard of yet is not lost', () => {
+    const { room, told, hear } = live(3)
+    room.acknowledged(at(5))
+    room.lost()
+    room.ask(null)
+    hear(complete(3, 4), entry(4), entry(5))
+    expect(told).toEqual(['d4', 'd5'])
   })
 
   test('[ROOM-12] an acknowledged entry whose place another took is told', () => {

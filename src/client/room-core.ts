@@ -206,7 +206,7 @@ export class RoomCore {
       this.#gap({ reason: 'trimmed', from: at.offset + 1, to: position.offset, next: position }, position)
     } else {
       if (position.offset === at.offset) this.#received = position
-      this.#checkAcknowledged(verdict.to)
+      this.#checkAcknowledged(verdict.to, position.epoch)
     }
     if (this.#tracked !== undefined) this.#host.way.send({ type: 'track', room: this.name, data: this.#tracked })
     return true
@@ -321,10 +321,11 @@ export class RoomCore {
     this.#host.wantsJoin(this)
   }
 
-  #checkAcknowledged(headOffset: number): void {
-    const acknowledged = this.#acknowledged
-    const at = this.#received
-    if (acknowledged === null || at === null || headOffset >= acknowledged.offset) return
+  #checkAcknowledged(headOffset: number, epoch: string): void {
+    const [acknowledged, at] = [this.#acknowledged, this.#received]
+    // Within one epoch nothing is lost: the node that answers has only not heard of it yet.
+    if (acknowledged === null || at === null || acknowledged.epoch === epoch) return
+    if (headOffset >= acknowledged.offset) return
     // It was kept, and now the log ends before it.
     this.#acknowledged = null
     this.#gap({ reason: 'ahead-of-log', from: headOffset + 1, to: acknowledged.offset, next: at }, at)
