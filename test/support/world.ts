@@ -24,6 +24,8 @@ export interface WorldOptions extends Partial<Omit<TestServerOptions, 'clock' | 
   /** Servers on one store, behind one URL. Default 1. */
   readonly nodeCount?: number
   readonly latencyMs?: NetworkOptions['latencyMs']
+  /** What the servers see instead of the store itself. */
+  readonly wrapStore?: (store: Store, clock: VirtualClock, chance: SeededChance) => Store
 }
 
 export interface World {
@@ -79,10 +81,11 @@ afterEach(() => {
 const url = 'ws://server.test'
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
-  const { seed = 1, nodeCount = 1, latencyMs = 5, store = memoryStore(), ...rest } = options
+  const { seed = 1, nodeCount = 1, latencyMs = 5, store: inner = memoryStore(), wrapStore, ...rest } = options
   const clock = createVirtualClock()
   const chance = createSeededChance(seed)
   const network = createNetwork({ clock, chance: chance.fork('network'), latencyMs })
+  const store = wrapStore?.(inner, clock, chance.fork('store')) ?? inner
   const servers: TestServer[] = []
   const problems: string[] = []
   const note = (fields: object, message: string) => {
@@ -112,29 +115,27 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
         ...more,
       })
       await clock.settle()
-      const server = await starting
+      const server = await settled(clock, starting)
       servers.push(server)
       return server
     },
     client: (name, more) => createClient(world, name, more),
     until: (what, isTrue, withinMs) => until(clock, what, isTrue, withinMs),
-    async settled(promise, withinMs) {
-      let answer: { value: unknown } | { error: unknown } | undefined
-      promise.then(
-        (value) => {
-          answer = { value }
-        },
-        (error: unknown) => {
-          answer = { error }
-        },
-      )
-      await until(clock, 'the promise to settle', () => answer !== undefined, withinMs)
-      return promise
-    },
+    settled: (promise, withinMs) => settled(clock, promise, withinMs),
   }
   for (let count = 0; count < nodeCount; count++) await world.start()
   open.push(world)
   return world
+}
+
+async function settled<T>(clock: VirtualClock, promise: Promise<T>, withinMs?: number): Promise<T> {
+  let isSettled = false
+  const note = () => {
+    isSettled = true
+  }
+  promise.then(note, note)
+  await until(clock, 'the promise to settle', () => isSettled, withinMs)
+  return promise
 }
 
 async function until(clock: VirtualClock, what: string, isTrue: () => boolean, withinMs = 60_000): Promise<void> {
