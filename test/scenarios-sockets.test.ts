@@ -183,18 +183,18 @@ test('[S21] [S18] a leave ends the session, a close and a reload do not', { time
   expect(third.id).not.toBe(id)
 })
 
-test('[F61] [I57] two hundred clients lose their connection at once: all are back, each as who he was', {
-  timeout: 60_000,
+test('[F61] [I57] a hundred clients lose their connection at once: all are back, each as who he was', {
+  timeout: 120_000,
 }, async () => {
   const { port, server } = await start({ heartbeat: { everyMs: 5_000, timeoutMs: 5_000 } })
   const proxy = await proxyTo(port)
-  const sessions = range(1, 200).map((n) => dial(proxy.port, `user-${n}`))
+  const sessions = range(1, 100).map((n) => dial(proxy.port, `user-${n}`))
   const rooms = sessions.map((session) => listen(session, 'all'))
   await Promise.all(sessions.map((session) => session.whenLive()))
   const ids = sessions.map(({ id }) => id)
-  await expect.poll(() => rooms.every(({ room }) => room.isLive), { timeout: 10_000 }).toBe(true)
+  await expect.poll(() => rooms.every(({ room }) => room.isLive), { timeout: 60_000 }).toBe(true)
   proxy.cutAll()
   await server.room('all').publish('missed')
-  await expect.poll(() => rooms.filter(({ data }) => data.length === 1).length, { timeout: 20_000 }).toBe(200)
+  await expect.poll(() => rooms.filter(({ data }) => data.length === 1).length, { timeout: 60_000 }).toBe(100)
   expect(sessions.map(({ id }) => id)).toEqual(ids)
 })
