@@ -70,7 +70,9 @@ export class Ticker {
     this.#isHealthy = true
     const before = this.#tickedMs
     this.#tickedMs = begunMs
-    if (before !== null && begunMs - before > this.#core.settings.nodeLeaseMs) this.#host.wasAway()
+    // The store heard the last tick when it was sent at the earliest, and this one only now at the latest.
+    const silentMs = before === null ? 0 : this.#core.nowMs() - before
+    if (silentMs > this.#core.settings.nodeLeaseMs) this.#host.wasAway()
     this.#host.ticked()
   }
 
