@@ -42,7 +42,9 @@ export class HealthMeter {
     else if (downMs < 0) this.#set('ok')
     else {
       if (downMs >= quietMs) this.#set('reconnecting')
-      this.#cancel = this.#clock.after((downMs < quietMs ? quietMs : lostMs) - downMs, () => this.see(state))
+      // Whole: a rest too small to move the clock would never be over.
+      const restMs = Math.ceil((downMs < quietMs ? quietMs : lostMs) - downMs)
+      this.#cancel = this.#clock.after(restMs, () => this.see(state))
     }
   }
 
