@@ -194,13 +194,18 @@ const resumeTruth: Invariant = {
         if (verdict.kind !== 'complete') return []
         const last = lastBefore(truth, resume, room)
         // The verdict was given a little before it is told; the store may have lost something in between.
-        const lives = truth.lives.filter((life) => life.step <= resume.step).slice(-2)
+        const lives = truth.lives.filter((life) => life.step <= resume.step && isRecent(truth, life, resume))
         if (last === null || lives.some((life) => has(life, room, last.position))) return []
         return [
           { step: resume.step, what: `${resume.by} ${room}: complete, but ${last.position.offset} did not survive` },
         ]
       }),
     ),
+}
+
+function isRecent(truth: Truth, life: Life, { atMs }: Of<'resume'>): boolean {
+  const next = truth.lives.find((other) => other.life === life.life + 1)
+  return next === undefined || next.atMs > atMs - 10_000
 }
 
 function lastBefore(truth: Truth, resume: Of<'resume'>, room: string): Of<'entry'> | null {
