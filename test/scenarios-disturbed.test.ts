@@ -2,7 +2,7 @@
 // repeated, operations that fail before or after their effect; two nodes, links that break all the time. Virtual time,
 // ten seeds each; nothing is scaled.
 
-import { type Disturbance, disturbStore } from '../src/testing/disturbed-store.js'
+import { type Disturbance, disturbStore } from 'holdfast/testing'
 import type { PublishResult } from 'holdfast'
 import { memoryStore } from 'holdfast/server'
 import { describe, expect, test } from 'vitest'
