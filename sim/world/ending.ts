@@ -53,13 +53,12 @@ export function recordRest({ shared, servers, clock, trace }: World): void {
   const { control, boards } = shared.snapshot()
   const notEnded = [...control.sessions.values()].filter(({ row }) => row.status.state !== 'ended').length
   const members = [...boards.boards.values()].flatMap(({ items }) => [...items.keys()])
-  const known = members.filter((session) => control.sessions.has(session))
   const served = servers.reduce((sum, { server }) => sum + (server?.sessions.size ?? 0), 0)
   const counts: readonly (readonly [what: string, count: number, bound: number])[] = [
     ['sessions in the store', notEnded, 0],
     ['sessions on nodes', served, 0],
-    ['members on boards', known.length, 0],
-    ['members that the store has lost', members.length - known.length, shared.life > 1 ? 1_000 : 0],
+    // Open: see the check of presence.
+    ['members on boards', members.length, shared.hasLost ? 1_000 : 0],
     ['leases', control.leases.size, 0],
     ['events in the queue', control.events.size, 0],
     // Each node follows the control log.

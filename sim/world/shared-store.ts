@@ -52,6 +52,8 @@ export class SharedStore {
   readonly #followers = new Set<Follower>()
   #store: MemoryStore = memoryStore()
   #life = 0
+  /** Some life had not all of the one before. */
+  hasLost = false
   #heads: Record<string, number> = {}
   #backup: Backup | null = null
 
@@ -142,6 +144,7 @@ export class SharedStore {
 
   #begin(store: MemoryStore, from: Backup | null, isWhole: boolean): void {
     this.#store = store
+    this.hasLost ||= !isWhole
     this.#life += 1
     this.#heads = { ...from?.heads }
     const birth = { epoch: base64url(this.#chance.bytes(8)), tag: base64url(this.#chance.bytes(8)) }
