@@ -96,6 +96,14 @@ export class BoardMirror {
     if (!this.#backOff.isWaiting) this.whenRead().catch(() => {})
   }
 
+  /** Versions from now on cannot be compared with those of before; what was read before counts for nothing. */
+  restart(): void {
+    this.#life += 1
+    this.#version = null
+    this.#noted = 0
+    this.refresh()
+  }
+
   /** Resolves when the board was read once; rejects with StoreUnavailable when this attempt failed: it is repeated. */
   whenKnown(): Promise<void> {
     return this.#version === null ? this.whenRead() : Promise.resolve()
@@ -139,9 +147,10 @@ export class BoardMirror {
   }
 
   async #read(): Promise<void> {
-    const before = this.#version ?? 0
+    const [before, life] = [this.#version ?? 0, this.#life]
     const board = await this.#core.ask((store) => store.board(this.#room, this.#board))
     if (this.#isClosed) return
+    if (life !== this.#life) return this.#read()
     // Hints came meanwhile and know more.
     if (this.#version !== null && this.#version > before && board.version < this.#version) return
     if (board.version < before) {

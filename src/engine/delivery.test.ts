@@ -219,7 +219,7 @@ describe('behind', () => {
     expect(ann.place('r').liveCount).toBe(2)
   })
 
-  test('[DLV-10] who comes back within the tail costs no read of the store', async () => {
+  test('[DLV-10] who comes back within the tail costs a verdict of the store, shared by equals, and no entries', async () => {
     const watched = watchStore(memoryStore())
     const at = await setting({ tailEntriesMax: 300 }, watched.store)
     const bob = await joined(at, 'bob')
@@ -234,7 +234,8 @@ describe('behind', () => {
     })
     await at.clock.settle()
     await Promise.all(back)
-    expect(watched.countOf('read') + watched.countOf('enter')).toBe(0)
+    expect([watched.countOf('read'), watched.countOf('enter')]).toEqual([1, 0])
+    expect(watched.calls.get('read')?.[0]).toMatchObject([{ entriesMax: 0 }])
     for (const client of clients) expect(client.offsets('r')).toEqual(range(1, 200))
   })
 
@@ -252,7 +253,7 @@ describe('behind', () => {
       await within(at.clock, client.join('r', { last: 150 }))
       expect(client.offsets('r')).toEqual(range(51, 200))
     }
-    expect(watched.countOf('read')).toBe(0)
+    for (const [ask] of watched.calls.get('read') ?? []) expect(ask).toMatchObject({ entriesMax: 0 })
   })
 
   test('[DLV-26] [I51] [F67] behind in many rooms, a connection that takes nothing holds four pages and no more', async () => {

@@ -1,7 +1,7 @@
 // A store that comes back as it was, or as it was some time ago: what live and returning readers are told.
 
 import { describe, expect, test } from 'vitest'
-import { Client, startNode, testRoom, within } from '../../test/support/engine-rig.js'
+import { Client, shownMembers, shownUsers, startNode, testRoom, within } from '../../test/support/engine-rig.js'
 import { type MemorySnapshot, memoryStore } from '../store/memory.js'
 import type { Append, Hint, Store } from '../store/store.js'
 import { createVirtualClock } from '../testing/virtual-clock.js'
@@ -165,5 +165,30 @@ describe('returning readers', () => {
       expect(bob.place('r').liveCount).toBe(1)
       bob.drop()
     }
+  })
+})
+
+describe('boards', () => {
+  test('[PRES-11] a store that was set back: members see the board as it is, and who is here says so again', async () => {
+    const { clock, node, ann, publish, replace, snapshot } = await setting()
+    await within(clock, ann.join('r', { presence: true }))
+    const older = snapshot()
+    const bob = new Client(node, 'bob')
+    await within(clock, bob.dial())
+    await within(clock, bob.join('r', { presence: true }))
+    for (let x = 0; x < 20; x++) {
+      node.engine.track(ann.current, 'r', { x })
+      await clock.settle()
+    }
+    await publish('a')
+    await clock.advance(100)
+    expect(shownUsers(ann)).toEqual(['ann live', 'bob live'])
+    await replace(older)
+    await publish('b')
+    await clock.advance(2_000)
+    // Bob's session is one that the store has forgotten: its connection is closed, and nobody sees it any more.
+    expect(bob.wire.bye).toMatchObject({ reason: 'session-invalid' })
+    expect(shownUsers(ann)).toEqual(['ann live'])
+    expect(shownMembers(ann.wire.frames).get(ann.current.id)?.data).toEqual({ x: 19 })
   })
 })

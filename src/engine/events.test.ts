@@ -20,7 +20,7 @@ function leavesOf(events: readonly SessionEvent[]): SessionEvent[] {
 }
 
 describe('leaves', () => {
-  test('[EVT-1] [S20] a session that nobody came back to leaves once, on one node, after its hold', async () => {
+  test('[EVT-9] [S20] a session that nobody came back to leaves once, on one node, after its hold', async () => {
     const clock = createVirtualClock()
     const store = memoryStore()
     const nodes = [await startNode({ clock, store, name: 'n1' }), await startNode({ clock, store, name: 'n2' })]
@@ -37,7 +37,7 @@ describe('leaves', () => {
     expect(nodes.flatMap(({ events }) => leavesOf(events))).toHaveLength(1)
   })
 
-  test('[EVT-2] [F21] a node that dies before its application has heard is repeated by another, with the same id', async () => {
+  test('[EVT-10] [F21] a node that dies before its application has heard is repeated by another, with the same id', async () => {
     const clock = createVirtualClock()
     const store = memoryStore()
     const n1 = await startNode({ clock, store, name: 'n1', onEvent: ({ kind }) => hangOn(kind) })
@@ -51,7 +51,7 @@ describe('leaves', () => {
     expect(leavesOf(n2.events)).toEqual(leavesOf(n1.events))
   })
 
-  test('[EVT-3] [F31] an application that throws, or takes for ever, keeps nothing else from being told', async () => {
+  test('[EVT-11] [F31] an application that throws, or takes for ever, keeps nothing else from being told', async () => {
     const clock = createVirtualClock()
     const onEvent = ({ kind, user }: SessionEvent) => {
       if (kind !== 'leave') return undefined

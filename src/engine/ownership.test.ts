@@ -61,7 +61,7 @@ describe('takeover', () => {
     expect([kindsOf(n1), kindsOf(n2)]).toEqual([['connect'], ['resume']])
   })
 
-  test('[CTL-1] a lost hint of the control log costs one tick, never an owner too many', async () => {
+  test('[OWN-12] a lost hint of the control log costs one tick, never an owner too many', async () => {
     const random = () => 0.5
     const lossy = (store: Store) => disturbStore(store, { random, hintLoss: 1 })
     const { clock, n1, n2 } = await twoNodes(lossy)
@@ -73,7 +73,7 @@ describe('takeover', () => {
     expect(oldWire.bye?.reason).toBe('superseded')
   })
 
-  test('[CTL-2] the control log may be faster than the answer of an attach', async () => {
+  test('[OWN-13] the control log may be faster than the answer of an attach', async () => {
     const clock = createVirtualClock()
     const memory = memoryStore()
     let lateMs = 0
@@ -104,7 +104,7 @@ describe('takeover', () => {
     expect([n1.engine.sessions.size, n2.engine.sessions.size]).toEqual([0, 1])
   })
 
-  test('[CTL-3] a hole in the control log: every session of the node is asked for', async () => {
+  test('[OWN-14] a hole in the control log: every session of the node is asked for', async () => {
     const { clock, memory, n1, n2 } = await twoNodes()
     const ann = new Client(n1, 'ann')
     await joined(clock, ann, n1)

@@ -43,6 +43,8 @@ export class Presence {
   #writtenAt = { version: 0, life: 0 }
   /** A write of theirs is under way, or failed: nobody knows what the board shows of them. */
   readonly #doubtful = new Set<string>()
+  /** Who is here, and what it tracked here; undefined: nothing since it came. */
+  readonly #here = new Map<string, Extract<Wish, { kind: 'live' }>>()
   #isWriting = false
   #full: Uint8Array | null = null
   readonly #deltas = new Map<number, Uint8Array | null>()
@@ -82,22 +84,32 @@ export class Presence {
   show(session: string, user: string, generation: number): void {
     const wish = this.#wishes.get(session)
     const data = wish?.kind === 'live' ? wish.data : undefined
-    this.#wish(session, { kind: 'live', user, generation, data })
+    this.#isHere(session, { kind: 'live', user, generation, data })
   }
 
   /** The last value of a turn is the one that is written. */
   track(session: string, user: string, generation: number, data: Json): void {
-    this.#wish(session, { kind: 'live', user, generation, data })
+    this.#isHere(session, { kind: 'live', user, generation, data })
+  }
+
+  /** The store may be another than it was: the board is read anew, and who is here says so again. */
+  restart(): void {
+    this.#mirror.restart()
+    for (const [session, wish] of this.#here) if (!this.#wishes.has(session)) this.#wish(session, wish)
   }
 
   /** What it still wished to be shown as no longer matters. A removal stays wished for. */
   forget(session: string, generation: number): void {
+    if ((this.#here.get(session)?.generation ?? 0) <= generation) this.#here.delete(session)
     const wish = this.#wishes.get(session)
-    if (wish?.kind === 'live' && wish.generation <= generation) this.#wishes.delete(session)
+    if (wish?.kind !== 'live' || wish.generation > generation) return
+    this.#wishes.delete(session)
+    if (this.isIdle) this.#idle()
   }
 
   /** Resolves when it is no longer shown. Rejects when the store is not there; it is then removed some time later. */
   hide(session: string, generation: number): Promise<void> {
+    this.#here.delete(session)
     return new Promise((stored, failed) => {
       this.#waiting.set(session, [...(this.#waiting.get(session) ?? []), { stored, failed }])
       this.#wish(session, { kind: 'gone', generation })
@@ -141,6 +153,11 @@ export class Presence {
     this.#backOff.cancel()
     for (const session of [...this.#waiting.keys()])
       this.#answer(session, new StoreUnavailable('the engine has closed'))
+  }
+
+  #isHere(session: string, wish: Extract<Wish, { kind: 'live' }>): void {
+    this.#here.set(session, wish)
+    this.#wish(session, wish)
   }
 
   #wish(session: string, wish: Wish): void {

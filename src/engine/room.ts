@@ -1,7 +1,7 @@
 // One room on this node: its tail follows the store's log, its readers follow the tail. Rooms know no sessions.
 
 import type { Position } from '../protocol/position.js'
-import type { Entry, Hint, Page } from '../store/store.js'
+import type { Entry, From, Hint, Page } from '../store/store.js'
 import { BackOff } from './back-off.js'
 import type { Core } from './core.js'
 import { frameBytes, givenData } from './encode.js'
@@ -22,6 +22,8 @@ export interface JoinFrom {
   readonly withPage: boolean
 }
 
+const pastEpochsMax = 8
+
 export class Room implements ReaderRoom, FollowerHost {
   readonly name: string
   readonly liveFrame: Uint8Array
@@ -38,8 +40,12 @@ export class Room implements ReaderRoom, FollowerHost {
   readonly #readers = new Set<Reader>()
   /** Reads under way: readers at one position share one. */
   readonly #pages = new Map<string, Promise<Page>>()
+  readonly #verdicts = new Map<string, Promise<Page>>()
   readonly #backOff: BackOff
   #retries = new Set<() => void>()
+  #epoch: string | null = null
+  /** Entries keep the epoch that wrote them, so older ones come again. */
+  #pastEpochs: string[] = []
 
   /** `unused` is called whenever nobody needs the room any more. */
   constructor(core: Core, name: string, options: RoomOptions, parts: { tails: Tails; unused: (room: Room) => void }) {
@@ -77,30 +83,16 @@ export class Room implements ReaderRoom, FollowerHost {
     this.checkUse()
   }
 
-  /** The verdict on where a join starts, from the tail when that is enough, else from the store. */
+  /** The store's verdict on where a join starts, with the first page unless the tail has what comes. */
   async judge(from: JoinFrom): Promise<Page> {
-    const known = this.#judgeByTail(from)
-    if (known !== null) return known
-    const { pageEntriesMax, pageBytesMax } = this.#core.settings
-    const { since, last, readableFrom, withPage } = from
-    const read = this.#core.ask((store) =>
-      store.read({
-        room: this.name,
-        from: since === undefined ? { kind: 'last', count: last } : { kind: 'position', position: since, last },
-        readableFrom,
-        entriesMax: withPage ? pageEntriesMax : 0,
-        bytesMax: pageBytesMax,
-        replayMax: this.#options.replayMax,
-      }),
-    )
-    const [page] = await Promise.all([read, this.follower.whenAttached()])
+    const [page] = await Promise.all([this.#judged(from), this.follower.whenAttached()])
     this.#warm(page)
     return page
   }
 
   page(position: Position, readableFrom: number, retry: () => void): Promise<Page> {
     const key = `${position.epoch} ${position.offset} ${position.tag} ${readableFrom}`
-    const page = this.#pages.get(key) ?? this.#readPage(key, position, readableFrom)
+    const page = this.#pages.get(key) ?? shared(this.#pages, key, this.#readPage(position, readableFrom))
     page.catch(() => {
       this.#retries.add(retry)
       this.#backOff.failed(() => this.#retry())
@@ -124,23 +116,29 @@ export class Room implements ReaderRoom, FollowerHost {
     const { tailEntriesMax, tailBytesMax, tailAgeMs } = this.#core.settings
     const limits = { entriesMax: tailEntriesMax, bytesMax: tailBytesMax, ageMs: tailAgeMs }
     this.tail = new Tail(this.name, head, limits, this.#tails)
+    this.#isIn(head.epoch)
     this.presence?.mirror.refresh()
     this.#core.turn.settle(this)
   }
 
   entries(entries: readonly Entry[]): void {
     const nowMs = this.#core.nowMs()
-    for (const entry of entries) this.tail?.append(entry, nowMs)
+    for (const entry of entries) {
+      this.tail?.append(entry, nowMs)
+      this.#isIn(entry.position.epoch)
+    }
     this.#core.turn.settle(this)
   }
 
   renewed(head: Position): void {
     this.tail?.renew(head)
+    this.#isIn(head.epoch)
     this.#core.turn.settle(this)
   }
 
   broken(page: Page): void {
     this.tail?.reset(page.start)
+    this.#isIn(page.start.epoch)
     this.entries(page.entries)
     for (const reader of this.#readers) reader.tailMoved(true)
   }
@@ -164,41 +162,37 @@ export class Room implements ReaderRoom, FollowerHost {
     this.tail = null
   }
 
-  /** Null: it takes the store to tell. */
-  #judgeByTail({ since, last, readableFrom }: JoinFrom): Page | null {
-    const { tail } = this
-    if (tail === null) return null
-    const { head } = tail
-    // The tail may not have heard yet of entries that this reader may not read.
-    const lowest = readableFrom - 1
-    if (lowest > head.offset) return null
-    const offset = since === undefined ? Math.max(0, lowest, head.offset - last) : since.offset
-    const isReadable = offset >= lowest && head.offset - offset <= this.#options.replayMax
-    if (!isReadable || offset < tail.first - 1) return null
-    if (since !== undefined && tail.reach(since) !== 'here') return null
-    const start = tail.positionAt(offset)
-    return start === null ? null : { verdict: { kind: 'complete' }, start, entries: [], head }
+  /** Many come back at once and from one position: they share one flight. */
+  #judged(from: JoinFrom): Promise<Page> {
+    const { since, last, readableFrom } = from
+    const entriesMax = from.withPage && !this.#hasInTail(from) ? this.#core.settings.pageEntriesMax : 0
+    const place = since === undefined ? '' : `${since.epoch} ${since.offset} ${since.tag}`
+    const start: From =
+      since === undefined ? { kind: 'last', count: last } : { kind: 'position', position: since, last }
+    const key = `${place} ${last} ${readableFrom} ${entriesMax}`
+    return this.#verdicts.get(key) ?? shared(this.#verdicts, key, this.#read(start, readableFrom, entriesMax))
   }
 
-  #readPage(key: string, position: Position, readableFrom: number): Promise<Page> {
-    const { pageEntriesMax, pageBytesMax } = this.#core.settings
-    const page = this.#core.ask((store) =>
-      store.read({
-        room: this.name,
-        from: { kind: 'position', position, last: 0 },
-        readableFrom,
-        entriesMax: pageEntriesMax,
-        bytesMax: pageBytesMax,
-        replayMax: this.#options.replayMax,
-      }),
+  /** A guess that only saves reading what is at hand: the store judges. */
+  #hasInTail({ since, last }: JoinFrom): boolean {
+    const { tail } = this
+    if (tail === null) return false
+    return (since === undefined ? tail.head.offset - last : since.offset) >= tail.first - 1
+  }
+
+  #read(from: From, readableFrom: number, entriesMax: number): Promise<Page> {
+    const { pageBytesMax: bytesMax } = this.#core.settings
+    const { replayMax } = this.#options
+    return this.#core.ask((store) =>
+      store.read({ room: this.name, from, readableFrom, entriesMax, bytesMax, replayMax }),
     )
-    this.#pages.set(key, page)
-    const done = () => this.#pages.delete(key)
-    page.then((answer) => {
-      done()
-      this.#backOff.succeeded()
-      this.#warm(answer)
-    }, done)
+  }
+
+  async #readPage(position: Position, readableFrom: number): Promise<Page> {
+    const from = { kind: 'position', position, last: 0 } as const
+    const page = await this.#read(from, readableFrom, this.#core.settings.pageEntriesMax)
+    this.#backOff.succeeded()
+    this.#warm(page)
     return page
   }
 
@@ -208,6 +202,16 @@ export class Room implements ReaderRoom, FollowerHost {
     if (tail === null) return
     const before = page.entries.slice(0, Math.max(0, tail.first - 1 - page.start.offset))
     tail.prepend(page.start, before, this.#core.nowMs())
+  }
+
+  /** A new incarnation of the store may have lost more than the log shows. */
+  #isIn(epoch: string): void {
+    if (epoch === this.#epoch || this.#pastEpochs.includes(epoch)) return
+    if (this.#epoch !== null) {
+      this.#pastEpochs = [...this.#pastEpochs, this.#epoch].slice(-pastEpochsMax)
+      this.presence?.restart()
+    }
+    this.#epoch = epoch
   }
 
   #signalled({ by, data }: Extract<Hint, { kind: 'signal' }>): void {
@@ -220,4 +224,12 @@ export class Room implements ReaderRoom, FollowerHost {
     this.#retries = new Set()
     for (const retry of retries) retry()
   }
+}
+
+/** Kept under its key for as long as it is under way. */
+function shared(under: Map<string, Promise<Page>>, key: string, page: Promise<Page>): Promise<Page> {
+  under.set(key, page)
+  const done = () => under.delete(key)
+  page.then(done, done)
+  return page
 }
