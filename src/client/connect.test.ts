@@ -21,6 +21,26 @@ test('[STAT-5] any other address is a mistake of the caller', () => {
   for (const given of ['ftp://example.com', 'example.com', '']) expect(() => addressOf(given)).toThrow(TypeError)
 })
 
+test('[STAT-5] a room name, last or since that no server takes is a mistake of the caller, told at once', async () => {
+  const { session, sent, say, welcome } = await hostile()
+  const join = session.join.bind(session) as (name: unknown, options?: object) => unknown
+  const names = ['', '$x', 'x'.repeat(300), 'a\nb', '\ud800', undefined, null, 7, {}, ['a'], Symbol('a')]
+  for (const name of names) expect(() => join(name)).toThrow(/^join takes a room name of 1 to 255 bytes/)
+  for (const last of [-1, 1.5, Number.NaN, Infinity, '3', null]) {
+    expect(() => join('a', { last })).toThrow(/^join takes as last .* came$/)
+  }
+  const position = { epoch: 'e', offset: 1, tag: 't' }
+  for (const since of [{}, 'x', [], { ...position, epoch: '' }, { ...position, offset: -1 }, { ...position, tag: 1 }]) {
+    expect(() => join('a', { since })).toThrow(/^join takes as since a position .* came$/)
+  }
+  expect(() => join(undefined)).toThrow(TypeError)
+  join('a', { last: 0, since: position })
+  join('b', { since: null })
+  say(welcome)
+  const asked = sent.flatMap((frame) => (frame.type === 'join' ? [frame.room] : []))
+  expect([session.status.state, asked]).toEqual(['connected', ['a', 'b']])
+})
+
 /** A server that says what the test wants. */
 async function hostile() {
   const clock = createVirtualClock()

@@ -1,5 +1,7 @@
 // What the application holds of a session.
 
+import { isId, isObject, isRoomName, isWhole } from '../protocol/check.js'
+import { bounds } from '../protocol/limits.js'
 import type { Status } from './connection.js'
 import type { Off } from './emitter.js'
 import type { Health } from './health.js'
@@ -96,9 +98,11 @@ export class Session {
 
   /**
    * The room by this name; joined when the session is live. Joining again gives another hold of the same room: the
-   * first one's options count, and each holds it until it calls `leave`.
+   * first one's options count, and each holds it until it calls `leave`. Throws a TypeError for a name, `last` or `since`
+   * that no server takes.
    */
   join(name: string, options: JoinOptions = {}): Room {
+    checkAsk(name, options)
     return new Room(this.#core, this.#core.traffic.join(name, options), this.#parts.soon)
   }
 
@@ -124,4 +128,32 @@ export class Session {
   close(): void {
     this.#hold.end()
   }
+}
+
+/** A hello with one bad ask would be refused as a whole, and every room with it. */
+function checkAsk(name: unknown, { last, since }: JoinOptions): void {
+  if (!isRoomName(name)) {
+    const allowed = `1 to ${bounds.roomBytesMax} bytes of text without control characters, not starting with $`
+    throw new TypeError(`join takes a room name of ${allowed}; ${came(name)} came`)
+  }
+  if (last !== undefined && !isWhole(last)) {
+    throw new TypeError(`join takes as last how many entries, a whole number from 0; ${came(last)} came`)
+  }
+  if (since !== undefined && since !== null && !isPosition(since)) {
+    const allowed = 'a position { epoch, offset, tag } as room.position or an entry gave it'
+    throw new TypeError(`join takes as since ${allowed}; ${came(since)} came`)
+  }
+}
+
+function isPosition(value: unknown): boolean {
+  return isObject(value) && isId(value['epoch']) && isWhole(value['offset']) && isId(value['tag'])
+}
+
+function came(value: unknown): string {
+  if (typeof value === 'number') return `${value}`
+  if (typeof value === 'string') {
+    return value.length > 40 ? `a string of ${value.length} characters` : JSON.stringify(value)
+  }
+  if (value === undefined || value === null) return `${value}`
+  return isObject(value) ? `an object with ${Object.keys(value).join(', ') || 'no fields'}` : `a ${typeof value}`
 }
