@@ -45,6 +45,7 @@ export class SessionCore implements ConnectionHost, TrafficHost {
   #isLive = false
   #status = ''
   #dial = 0
+  #leaving: Promise<boolean> | null = null
 
   constructor(options: SessionOptions) {
     this.#options = options
@@ -64,8 +65,13 @@ export class SessionCore implements ConnectionHost, TrafficHost {
     return this.#isLive
   }
 
-  /** Ends the session for good. True: the server said so. */
-  async leave(): Promise<boolean> {
+  /** Ends the session for good, once, however often it is asked for. True: the server said so. */
+  leave(): Promise<boolean> {
+    this.#leaving ??= this.#leave()
+    return this.#leaving
+  }
+
+  async #leave(): Promise<boolean> {
     const isTold = await this.traffic.leaveSession(leaveMs)
     // First nothing more may come: a welcome on its way would be kept with secrets that are not its own.
     this.close('left')

@@ -69,6 +69,19 @@ test('[STAT-3] [S24] equal calls share one session; the last close closes it; a 
   expect(third.status.state).toBe('closed')
 })
 
+test('[STAT-3] leave asked for twice, by two holders, settles for both', async () => {
+  const { clock, client } = await setUp()
+  const { session, line, storage } = client('ann')
+  const other = connect('ws://server.test', { dial: line.dial, clock: line.clock, storage })
+  await clock.advance(1_000)
+  const answers: unknown[] = []
+  for (const holder of [session, session, other]) void holder.leave().then(({ kind }) => answers.push(kind))
+  await clock.advance(1_000)
+  void session.leave().then(({ kind }) => answers.push(kind))
+  await clock.advance(1_000)
+  expect(answers).toEqual(['left', 'left', 'left', 'left'])
+})
+
 test('[STAT-4] status tells the attempt, the wait and the reason', async () => {
   const { clock, client } = await setUp()
   const { session, line } = client('ann', { reconnect: { minMs: 1_000, jitter: 0, attemptsMax: 2 } })
