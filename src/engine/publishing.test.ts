@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from 'vitest'
 import { Client, type Node, startNode, testRoom, watchStore, within } from '../../test/support/engine-rig.js'
+import type { Data } from '../protocol/frames.js'
 import { memoryStore } from '../store/memory.js'
 import { StoreUnavailable } from '../store/store.js'
 import { disturbStore } from '../testing/disturbed-store.js'
@@ -44,6 +45,27 @@ describe('the server', () => {
     expect(refused).toBeInstanceOf(PublishRefused)
     expect(refused).toMatchObject({ reason: 'payload-mismatch' })
   })
+
+  const unsendable: [string, unknown, { key?: string }?][] = [
+    ['undefined', undefined],
+    ['a function', () => 1],
+    ['a bigint', 1n],
+    ['half of an emoji', 'a😀'.slice(0, 2)],
+    ['a key that reaches a prototype', { constructor: 1 }],
+    ['depth', JSON.parse('['.repeat(40) + ']'.repeat(40))],
+    ['an empty key', 'x', { key: '' }],
+    ['more than a client reads', 'x'.repeat(4_194_304)],
+  ]
+  for (const [what, data, options] of unsendable) {
+    test(`[DLV-28] ${what} is refused before it is in the log, where every member would break on it`, async () => {
+      const clock = createVirtualClock()
+      const node = await startNode({ clock, store: memoryStore(), name: 'n1' })
+      const refused = node.engine.room('r').publish(data as Data, options)
+      await expect(within(clock, refused)).rejects.toMatchObject({ name: 'PublishRefused' })
+      const position = await within(clock, node.engine.room('r').publish('fine'))
+      expect(position.offset).toBe(1)
+    })
+  }
 
   test('[DLV-23] a name that is no room is a mistake of the host', async () => {
     const clock = createVirtualClock()

@@ -1,8 +1,12 @@
 // How an entry gets into a room's log: one atomic step of the store, then the tail of this node hears of it without
 // waiting for a hint.
 
+import { isName } from '../protocol/check.js'
+import { dataProblem } from '../protocol/data.js'
 import type { By, Data } from '../protocol/frames.js'
+import { serverFrameBounds } from '../protocol/limits.js'
 import type { Position } from '../protocol/position.js'
+import { isLongerThan } from '../protocol/utf8.js'
 import { type Append, type Appended, StoreUnavailable } from '../store/store.js'
 import type { Core } from './core.js'
 import { storedData } from './encode.js'
@@ -13,13 +17,16 @@ import type { Session } from './session.js'
 
 const tagBytes = 8
 
+/** What the envelope of an entry needs at most. */
+const envelopeBytes = 4_096
+
 /** The producer user of the server's own publishes: no user of an application has a name like this. */
 const serverUser = '$server'
 
 /** A publish of the server that was not applied, or whose outcome can no longer be told. */
 export class PublishRefused extends Error {
   override readonly name = 'PublishRefused'
-  readonly reason: 'payload-mismatch' | 'unknown'
+  readonly reason: 'payload-mismatch' | 'unknown' | 'bad-message' | 'too-large'
 
   constructor(reason: PublishRefused['reason'], message: string) {
     super(message)
@@ -52,6 +59,7 @@ export class Publishing {
 
   async byServer(room: string, data: Data, options: { readonly id?: string; readonly key?: string } = {}) {
     const { id, key = null } = options
+    checkSendable(data, key)
     // Always a first time: when the record is there, the seq is known and answered again.
     const producer = id === undefined ? null : { user: serverUser, producer: id, seq: 1, prev: 0, again: false }
     const appended = await this.#append(room, { producer, mark: '', key, data, by: null, fence: null })
@@ -104,6 +112,26 @@ export class Publishing {
     if (removed.length === 0) return
     const ask = { room: name, board: presenceBoard, set: [], removed, itemsMax: presence.membersMax }
     await this.#core.ask((store) => store.changeBoard(ask))
+  }
+}
+
+/** What no client could read must not get into a log: every member would break on it. */
+function checkSendable(data: Data, key: string | null): void {
+  if (key !== null && !isName(key)) throw new PublishRefused('bad-message', 'key must be 1 to 255 bytes of text')
+  const text = data instanceof Uint8Array ? null : jsonOf(data)
+  const problem = text === null ? null : dataProblem(text)
+  if (problem !== null) throw new PublishRefused('bad-message', problem)
+  const bytesMax = serverFrameBounds.bytesMax - envelopeBytes
+  const isTooLarge = data instanceof Uint8Array ? data.length > bytesMax : isLongerThan(text ?? '', bytesMax)
+  if (isTooLarge) throw new PublishRefused('too-large', `clients read at most ${bytesMax} bytes of data`)
+}
+
+/** Undefined for what has no JSON: functions, symbols, circles, bigints. */
+function jsonOf(data: unknown): string | undefined {
+  try {
+    return JSON.stringify(data)
+  } catch {
+    return undefined
   }
 }
 

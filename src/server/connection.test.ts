@@ -141,6 +141,16 @@ describe('requests', () => {
     expect((await rig.soon(rig.server.store.heads(['a'])))[0]?.offset).toBe(0)
   })
 
+  test('[ROOMS-11] presence data beyond its bound is refused, the connection stays', async () => {
+    const rig = await createServerRig()
+    const { peer } = await rig.enter()
+    await peer.take()
+    expect(await answer(peer, { type: 'join', id: 1, room: 'a' })).toMatchObject([{ type: 'joined' }, { type: 'live' }])
+    const track = (chars: number) => ({ type: 'track', room: 'a', data: 'x'.repeat(chars) })
+    expect(await answer(peer, track(2_046))).toEqual([])
+    expect(await answer(peer, track(2_047))).toMatchObject([{ type: 'refused', id: null, reason: 'too-large' }])
+  })
+
   test('[SRV-7] joining, leaving and joining again are done in the order asked', async () => {
     const rig = await createServerRig()
     const { peer, session } = await rig.enter()

@@ -2,6 +2,7 @@
 
 import type { JoinAnswer } from '../engine/engine.js'
 import type { ClientFrame, Data, Publish, RoomAsk } from '../protocol/frames.js'
+import { isLongerThan } from '../protocol/utf8.js'
 import type { Appended } from '../store/store.js'
 import type { Conversation, Refusal, Request } from './conversation.js'
 import { isPromise } from './hook.js'
@@ -53,6 +54,10 @@ export const handlers: Handlers = {
     if (talk.order.waitingCount >= waitingMax) {
       const message = 'too much is waiting on this connection'
       return talk.refuse(frame, { reason: 'rate-limited', message, retry: true, afterMs: 1_000 })
+    }
+    const bytesMax = talk.context.settings.trackBytesMax
+    if (isLongerThan(JSON.stringify(frame.data), bytesMax)) {
+      return talk.refuse(frame, { reason: 'too-large', message: `presence data has at most ${bytesMax} bytes` })
     }
     const { session } = talk
     const track = () => talk.context.engine.track(session, frame.room, frame.data)

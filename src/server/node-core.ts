@@ -15,7 +15,7 @@ import { type Context, type Peer, ratesOf } from './context.js'
 import { createEvents, type Events } from './events.js'
 import { createHookCaller } from './hook.js'
 import type { ServerLog } from './log.js'
-import { createRooms, type RoomConfig, type Rooms } from './rooms.js'
+import { checkDurability, createRooms, type RoomConfig, type Rooms } from './rooms.js'
 import { engineSettings, type Settings } from './settings.js'
 import { createTurns } from './turns.js'
 
@@ -48,6 +48,7 @@ export function createNodeCore(options: NodeOptions): NodeCore {
   const report = log.report
   const hooks = createHookCaller({ clock, deadlineMs: settings.hookDeadlineMs, report })
   const rooms = createRooms(options.rooms, hooks)
+  checkDurability(options.rooms, options.store)
   const events = createEvents(report)
   // The engine's rings often, those of connections hardly ever.
   const alarm = createAlarm(clock)

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { createServerRig, deferred, hello, inShort, publish, resume } from '../../test/support/server-rig.js'
+import { memoryStore } from '../store/memory.js'
 import { compilePatterns } from './room-pattern.js'
-import { type RoomConfig, roomOptionsOf } from './rooms.js'
+import { checkDurability, type RoomConfig, roomOptionsOf } from './rooms.js'
 
 describe('patterns', () => {
   const find = compilePatterns({ lobby: 1, 'chat/:id': 2, 'chat/:id/:part': 3, 'docs/*': 4, 'a.b/:x': 5, '*': 6 })
@@ -202,5 +203,23 @@ describe('options', () => {
   test('[ROOMS-8] a number that makes no sense is named', () => {
     expect(() => roomOptionsOf('chat/:id', { retention: { ageMs: Number.NaN } })).toThrow(/"chat\/:id": ageMs/)
     expect(() => roomOptionsOf('chat/:id', { replayMax: -1 })).toThrow(/replayMax/)
+  })
+
+  const mistakes = [
+    { config: { canjoin: () => false }, names: 'canjoin' },
+    { config: { canJoin: 'members' }, names: 'canJoin' },
+    { config: { history: 'all' }, names: 'history' },
+    { config: null, names: 'options' },
+  ]
+  for (const { config, names } of mistakes) {
+    test(`[ROOMS-8] ${JSON.stringify(config)} (${names}) is a mistake, and named`, () => {
+      expect(() => roomOptionsOf('a', config as unknown as RoomConfig)).toThrow(new RegExp(names))
+    })
+  }
+
+  test('[ROOMS-10] a room that asks for more durability than the store has is refused at the start', () => {
+    const store = memoryStore()
+    expect(() => checkDurability({ 'a/:b': { durability: 'disk' } }, store)).toThrow(/"a\/:b".*disk.*memory/)
+    expect(() => checkDurability({ a: {}, b: { durability: 'memory' } }, store)).not.toThrow()
   })
 })

@@ -2,7 +2,7 @@
 
 import type { RoomOptions } from '../engine/engine.js'
 import type { Data, Json } from '../protocol/frames.js'
-import type { Durability, Retention } from '../store/store.js'
+import type { Durability, Retention, Store } from '../store/store.js'
 import { type HookCaller, isPromise } from './hook.js'
 import { OptionError } from './option-error.js'
 import { compilePatterns, type PatternMatch, type RoomParams } from './room-pattern.js'
@@ -118,8 +118,45 @@ export function createRooms(configs: Readonly<Record<string, RoomConfig>>, hooks
   }
 }
 
+/** Throws for a room that asks for more durability than the store has. */
+export function checkDurability(configs: Readonly<Record<string, RoomConfig>>, store: Store): void {
+  for (const [pattern, { durability = 'memory' }] of Object.entries(configs)) {
+    if (store.durabilities.includes(durability)) continue
+    const had = store.durabilities.join(', ')
+    throw new OptionError(
+      `room ${JSON.stringify(pattern)}: the ${store.driver} store has no durability ${durability}, only ${had}`,
+    )
+  }
+}
+
+const roomKeys: { readonly [key in keyof Required<RoomConfig>]: 'function' | null } = {
+  durability: null,
+  retention: null,
+  history: null,
+  presence: null,
+  replayMax: null,
+  canJoin: 'function',
+  canPublish: 'function',
+}
+
+/** A hook under a wrong name would leave the room open to all. */
+function checkKeys(pattern: string, config: RoomConfig): void {
+  const where = `room ${JSON.stringify(pattern)}`
+  if (typeof config !== 'object' || config === null) throw new OptionError(`${where}: its options must be an object`)
+  for (const [key, value] of Object.entries(config)) {
+    if (!Object.hasOwn(roomKeys, key)) throw new OptionError(`${where}: there is no option ${key}`)
+    const mustBe = roomKeys[key as keyof RoomConfig]
+    if (mustBe === null || value === undefined || typeof value === mustBe) continue
+    throw new OptionError(`${where}: ${key} must be a ${mustBe}, but ${typeof value} came`)
+  }
+  const { history = 'retained' } = config
+  if (history === 'retained' || history === 'since-join') return
+  throw new OptionError(`${where}: history must be retained or since-join, but ${String(history)} came`)
+}
+
 /** The options in force, defaults filled in. */
 export function roomOptionsOf(pattern: string, config: RoomConfig): RoomOptions {
+  checkKeys(pattern, config)
   const durability = config.durability ?? 'memory'
   const kept = durability === 'memory' ? memoryRetention : durableRetention
   const options: RoomOptions = {

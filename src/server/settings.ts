@@ -16,6 +16,7 @@ export interface SettingRow {
 
 const hourMs = 3_600_000
 const gigabyte = 2 ** 30
+const megabyte = 2 ** 20
 const many = 10_000_000
 
 const ms = (fallback: number, meaning: string, min = 1, max = 24 * hourMs) =>
@@ -43,7 +44,8 @@ export const settingsTable = [
   { key: 'closeDeadlineMs', ...ms(5_000, 'Closing, after the drain: the process is done by then in any case.') },
   { key: 'slowMs', ...ms(30_000, 'A reader that takes no bytes for this long is closed; it may resume.') },
   { key: 'flushDelayMs', ...ms(10, 'When the loop is busy, writes gather for this long; 0 = never wait.', 0, 100) },
-  { key: 'payloadBytesMax', ...bytes(65_536, 'The largest frame either end may send.') },
+  { key: 'payloadBytesMax', ...bytes(65_536, 'The largest frame either end may send.', 1024, 2 * megabyte) },
+  { key: 'trackBytesMax', ...bytes(2_048, 'What a session may show of itself in a room (presence data).', 16, 65_536) },
   { key: 'inFlightMax', ...count(32, 'Unanswered requests of a connection.') },
   { key: 'roomsMax', ...count(128, 'Rooms of a session.') },
   { key: 'connectionsMax', ...count(100_000, 'Connections of this server.') },

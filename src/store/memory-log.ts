@@ -129,12 +129,13 @@ export function forget(room: RoomLog, nowMs: number): void {
 
 function add(room: RoomLog, entry: Entry, nowMs: number): void {
   const { offset, tag } = entry.position
+  const bytes = bytesOf(entry.data)
   if (entry.key !== null) {
     empty(room, room.keyed.get(entry.key))
     room.keyed.set(entry.key, offset)
   }
   room.kept.push({ entry, keptMs: nowMs })
-  room.bytes += bytesOf(entry.data)
+  room.bytes += bytes
   room.log = { ...room.log, head: { offset, tag } }
 }
 
