@@ -151,3 +151,39 @@ test('[RECON-29] [A69] a hostile server cannot send the client anywhere else, no
   expect(new Set(links.map(({ urls }) => urls))).toEqual(new Set(['ws://server.test/v1/connect']))
   expect(links.length).toBeLessThan(25)
 })
+
+test('[ROOM-21] a leave that is refused for now is asked again', async () => {
+  const { clock, session, links, sent, say, welcome } = await hostile()
+  const joined = (id: number) => {
+    const position = { epoch: 'e', offset: 0, tag: 't' }
+    say({ type: 'joined', id, room: 'a', verdict: { kind: 'complete', from: 1, to: 0 }, position })
+  }
+  const refuse = (id: number, retry: boolean) => {
+    const reason = retry ? 'store-unavailable' : 'not-joined'
+    say({ type: 'refused', id, reason, message: '', retry, ...(retry ? { afterMs: 2_000 } : {}) })
+  }
+  const asked = () => sent.flatMap((frame) => ('id' in frame ? [`${frame.type} ${frame.id}`] : []))
+  say(welcome)
+  const first = session.join('a')
+  joined(1)
+  first.leave()
+  await clock.advance(10)
+  refuse(2, true)
+  await clock.advance(1_900)
+  expect(asked()).toEqual(['join 1', 'leave 2'])
+  await clock.advance(100)
+  refuse(3, true)
+  await clock.advance(2_000)
+  refuse(4, false)
+  await clock.advance(10_000)
+  expect(asked()).toEqual(['join 1', 'leave 2', 'leave 3', 'leave 4'])
+  const second = session.join('a')
+  joined(5)
+  second.leave()
+  await clock.advance(10)
+  refuse(6, true)
+  session.join('a')
+  await clock.advance(10_000)
+  expect(asked().slice(4)).toEqual(['join 5', 'leave 6', 'join 7'])
+  expect(links.length).toBe(1)
+})

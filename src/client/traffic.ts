@@ -59,6 +59,8 @@ export class Traffic implements RoomHost {
   readonly #rooms = new Map<string, RoomCore>()
   /** Rooms that were left: true once the server is to be told. */
   readonly #toLeave = new Map<string, boolean>()
+  /** Rooms whose leave was refused for now: not before when it is asked again, on this link. */
+  readonly #leaveAgain = new Map<string, number>()
   #requests = new Requests(defaultLimits)
   #pace = new Pace()
   #pipelinedBytes = 0
@@ -94,6 +96,7 @@ export class Traffic implements RoomHost {
     const known = this.#toLeave.delete(name) ? undefined : this.#rooms.get(name)
     const room = known ?? new RoomCore(name, options, this, this.#options.report)
     this.#rooms.set(name, room)
+    this.#leaveAgain.delete(name)
     room.reopen(options.presence ?? false)
     this.flush()
     return room
@@ -153,6 +156,8 @@ export class Traffic implements RoomHost {
   /** A hello is made: these rooms go into it, beside this token. */
   greeting(token: string | undefined): readonly RoomAsk[] {
     this.#requests = new Requests(defaultLimits)
+    // What a hello does not ask for is left.
+    this.#leaveAgain.clear()
     this.#pace = new Pace()
     this.#pipelinedBytes = 0
     this.#outcomes = new Map()
@@ -213,6 +218,7 @@ export class Traffic implements RoomHost {
     for (const { notBeforeMs } of this.#rooms.values()) {
       if (isConnected && notBeforeMs > nowMs) dueMs = Math.min(dueMs, notBeforeMs)
     }
+    for (const atMs of this.#leaveAgain.values()) if (isConnected && atMs > nowMs) dueMs = Math.min(dueMs, atMs)
     if (this.#pace.nextAtMs > nowMs && this.outbox.count > 0) dueMs = Math.min(dueMs, this.#pace.nextAtMs)
     if (dueMs < Infinity) {
       this.#cancelFlush = clock.after(Math.ceil(dueMs - nowMs), () => this.flush())
@@ -231,6 +237,11 @@ export class Traffic implements RoomHost {
   }
 
   #flushRooms(nowMs: number): void {
+    for (const [name, atMs] of this.#leaveAgain) {
+      if (atMs > nowMs || !this.#requests.hasRoom) continue
+      this.#leaveAgain.delete(name)
+      this.#sendLeave(name)
+    }
     for (const [name, room] of this.#rooms) {
       if (!this.#requests.hasRoom) return
       if (this.#isGone(room)) {
@@ -285,6 +296,10 @@ export class Traffic implements RoomHost {
     if (request?.kind === 'leave' && request.room === null) {
       if (frame.retry) this.#options.clock.after(afterMs, () => this.#sendLeave(null))
       else this.#leaving?.(false)
+    }
+    // Who has joined again since then wants to stay.
+    if (request?.kind === 'leave' && request.room !== null && frame.retry && !this.#rooms.has(request.room)) {
+      this.#leaveAgain.set(request.room, nowMs + Math.min(afterMs, 60_000))
     }
   }
 
