@@ -2,6 +2,7 @@
 // answers what is the session's.
 
 import { base64url } from '../protocol/base64url.js'
+import { id, name } from '../protocol/check.js'
 import { encodeFrame } from '../protocol/encode.js'
 import type { Data, Published } from '../protocol/frames.js'
 import { defaultLimits } from '../protocol/limits.js'
@@ -17,6 +18,7 @@ import {
   type PublishResult,
   type Refusal,
 } from './outbox.js'
+import { jsonOf, notData, problemOf } from './sendable.js'
 
 export interface PublishOptions {
   /** Fails it as `expired` when it could not be sent for so long. Default: the outbox's. */
@@ -86,7 +88,7 @@ export class Publishing {
     const { room, mark, key } = draft
     // A copy: what the application changes afterwards is not what it published.
     const copy = data instanceof Uint8Array ? data.slice() : jsonOf(data)
-    if (copy === null) return { reason: 'bad-message', message: 'data must be JSON or a Uint8Array' }
+    if (copy === null) return { reason: 'bad-message', message: notData }
     if (this.#settles.has(mark))
       return { reason: 'bad-message', message: 'a publish with this mark is not settled yet' }
     const bytes = typeof copy === 'string' ? utf8Length(copy) : copy.length
@@ -94,6 +96,8 @@ export class Publishing {
     if (bytes + names + envelopeBytes > this.payloadBytesMax) {
       return { reason: 'too-large', message: `a frame has at most ${this.payloadBytesMax} bytes, the data ${bytes}` }
     }
+    const problem = namesProblem(mark, key) ?? (typeof copy === 'string' ? problemOf(copy) : null)
+    if (problem !== null) return { reason: 'bad-message', message: problem }
     this.#settles.set(mark, { room, settle })
     if (this.outbox.add({ ...draft, data: copy, bytes }, this.#clock.nowMs())) return null
     this.#settles.delete(mark)
@@ -112,10 +116,8 @@ export function publishFrame({ header, data }: Outgoing, id: number, session: st
   return `${JSON.stringify(envelope).slice(0, -1)},"data":${data}}`
 }
 
-function jsonOf(data: Data): string | null {
-  try {
-    return JSON.stringify(data) ?? null
-  } catch {
-    return null
-  }
+function namesProblem(mark: string, key: string | undefined): string | null {
+  const [ofMark, ofKey] = [id(mark), key === undefined ? null : name(key)]
+  if (ofMark !== null) return `mark ${ofMark}`
+  return ofKey === null ? null : `key ${ofKey}`
 }

@@ -12,7 +12,10 @@ import type { SessionCore } from './session-core.js'
 export interface RoomPresence {
   /** Who is there, as last told; empty unless joined with `presence: true`. */
   state(): readonly Member[]
-  /** Shows `data` of this session to the members; the last value wins, and is shown again after a resume. */
+  /**
+   * Shows `data` of this session to the members; the last value wins, and is shown again after a resume. What cannot be
+   * sent (the session's event `error` says why) changes nothing.
+   */
   track(data: Json): void
   untrack(): void
 }
@@ -37,7 +40,7 @@ export class Room {
     this.#hold = new Hold(core.events, () => holds.release())
     this.presence = {
       state: () => core.board.members,
-      track: (data) => core.track(data),
+      track: (data) => session.traffic.track(core, data),
       untrack: () => core.track(undefined),
     }
   }
@@ -67,7 +70,10 @@ export class Room {
     return this.#session.traffic.publish(this.#hold.isOver ? null : this.#core, this.name, data, options)
   }
 
-  /** To whoever is there now; never kept. False: dropped, because this session is not live there or is slow. */
+  /**
+   * To whoever is there now; never kept. False: dropped, because this session is not live there or is slow, or the data
+   * cannot be sent (the session's event `error` says why).
+   */
   signal(data: Data): boolean {
     return !this.#hold.isOver && this.#session.traffic.signal(this.#core, data)
   }

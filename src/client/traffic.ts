@@ -2,9 +2,10 @@
 // It knows nothing of dials and credentials.
 
 import { encodeFrame } from '../protocol/encode.js'
-import type { ClientFrame, Data, Denied, Refused, RoomAsk, ServerFrame } from '../protocol/frames.js'
+import type { ClientFrame, Data, Denied, Json, Refused, RoomAsk, ServerFrame } from '../protocol/frames.js'
 import { defaultLimits, type Limits } from '../protocol/limits.js'
 import type { Chance, Clock } from '../protocol/time.js'
+import { utf8Length } from '../protocol/utf8.js'
 import type { Loss } from './connection.js'
 import type { Report } from './emitter.js'
 import { asksOf } from './hello.js'
@@ -13,6 +14,7 @@ import { Pace } from './pace.js'
 import { type Publication, Publishing, type PublishOptions, publishFrame } from './publishing.js'
 import { Requests } from './requests.js'
 import { type JoinOptions, RoomCore, type RoomHost } from './room-core.js'
+import { jsonOf, notData, problemOf } from './sendable.js'
 import type { RoomOutcome, Stats } from './session-events.js'
 
 /** The way out, as `Connection` is one. */
@@ -38,6 +40,7 @@ export interface TrafficHost {
   /** The session that publishes are meant for. */
   readonly session: string | null
   waiting(count: number): void
+  report(error: unknown): void
 }
 
 type RoomFrame = Exclude<ServerFrame, { type: 'welcome' | 'bye' }>
@@ -125,14 +128,31 @@ export class Traffic implements RoomHost {
     return isCancelled
   }
 
-  /** False: it was dropped, because nobody would get it now. */
+  /** False: it was dropped, because nobody would get it now, or (reported) no server takes it. */
   signal(room: RoomCore, data: Data): boolean {
+    const json = data instanceof Uint8Array ? null : this.#jsonOf('signal', data)
+    if (json === undefined) return false
     const isOpen = this.way.isConnected && room.place === 'joined'
     if (!isOpen || this.way.bufferedBytes > queuedBytesMax) return false
-    const frame = encodeFrame({ type: 'signal', room: room.name, data })
-    if (frame.length > this.#publishing.payloadBytesMax) return false
+    const frame = json === null ? encodeFrame({ type: 'signal', room: room.name, data }) : frameOf('signal', room, json)
+    const { payloadBytesMax } = this.#publishing
+    const bytes = typeof frame === 'string' ? utf8Length(frame) : frame.length
+    if (bytes > payloadBytesMax) {
+      this.#unsendable('signal', `a frame has at most ${payloadBytesMax} bytes, not ${bytes}`)
+      return false
+    }
     this.way.send(frame)
     return true
+  }
+
+  /** What no server takes is reported, and what was shown before stays. */
+  track(room: RoomCore, data: Json): void {
+    const json = this.#jsonOf('track', data)
+    if (json === undefined) return
+    const { payloadBytesMax } = this.#publishing
+    const bytes = utf8Length(frameOf('track', room, json))
+    if (bytes <= payloadBytesMax) room.track(JSON.parse(json))
+    else this.#unsendable('track', `a frame has at most ${payloadBytesMax} bytes, not ${bytes}`)
   }
 
   /** Ends the session at the server. Resolves with whether it said so. */
@@ -223,6 +243,19 @@ export class Traffic implements RoomHost {
     if (dueMs < Infinity) {
       this.#cancelFlush = clock.after(Math.ceil(dueMs - nowMs), () => this.flush())
     }
+  }
+
+  /** Undefined: it cannot be sent, as reported. */
+  #jsonOf(what: string, data: Data): string | undefined {
+    const json = jsonOf(data)
+    const problem = json === null ? notData : problemOf(json)
+    if (json !== null && problem === null) return json
+    this.#unsendable(what, problem ?? notData)
+    return undefined
+  }
+
+  #unsendable(what: string, problem: string): void {
+    this.#host.report(new Error(`holdfast: nothing was sent by ${what}: ${problem}`))
   }
 
   #sendLeave(room: string | null): void {
@@ -337,4 +370,8 @@ export class Traffic implements RoomHost {
       for (const [room, offset] of sent) this.#rooms.get(room)?.sentTo(offset)
     },
   }
+}
+
+function frameOf(type: 'signal' | 'track', { name }: RoomCore, json: string): string {
+  return `${JSON.stringify({ type, room: name }).slice(0, -1)},"data":${json}}`
 }
