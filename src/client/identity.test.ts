@@ -44,6 +44,14 @@ describe('credentials around a dial', () => {
     expect(second.proof()).toEqual({ ...shown, attempt: shown.attempt + 1 })
   })
 
+  test('[STAT-5] auth may give its token, or null, at once', async () => {
+    const given = identityOf(memoryStorage(), { auth: () => 'ann' }).identity
+    expect(await given.prepare()).toEqual({ kind: 'ready' })
+    expect(given.proof().token).toBe('ann')
+    const { identity } = identityOf(memoryStorage(), { auth: () => null })
+    expect(await identity.prepare()).toMatchObject({ kind: 'not-ready', reason: 'signed-out' })
+  })
+
   test('[CRED-9] attempts are saved in order, also when dials overlap', async () => {
     const storage = memoryStorage()
     const { identity } = identityOf(storage)

@@ -21,9 +21,9 @@ import type { SafeStorage } from './storage.js'
 
 /**
  * Called before every dial, one call at a time. Null: the user is signed out, and nothing is dialled until he acts.
- * A rejection means "try later": it is asked again with back-off, and nothing is dialled without a token.
+ * A rejection, or a throw, means "try later": it is asked again with back-off, and nothing is dialled without a token.
  */
-export type Auth = () => Promise<string | null>
+export type Auth = () => Promise<string | null> | string | null
 
 /** Tells whether another living page holds this session: a duplicated tab copies its storage. */
 export interface Claims {
@@ -79,9 +79,10 @@ export class Identity {
   async prepare(): Promise<Prepared> {
     this.#loading ??= this.#load()
     await this.#loading
-    if (this.#options.auth === null) this.#device ??= await this.#loadDevice()
+    const { auth } = this.#options
+    if (auth === null) this.#device ??= await this.#loadDevice()
     else {
-      this.#asking ??= this.#options.auth().finally(() => {
+      this.#asking ??= (async () => auth())().finally(() => {
         this.#asking = null
       })
       const token = await this.#asking
