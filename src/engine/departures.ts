@@ -10,6 +10,8 @@ export interface Departure extends Owner {
   readonly user: string
   readonly reason: DropReason
   readonly liveMs: number
+  /** Names of the rooms it was in. */
+  readonly rooms: readonly string[]
   /** The application never heard of its arrival. */
   readonly isSilent: boolean
 }

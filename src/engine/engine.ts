@@ -71,8 +71,8 @@ export type DropReason = 'closed' | 'heartbeat-lost' | 'slow' | 'drain' | 'proto
 /** `id` is stable: the same happening has the same id on every node and after a crash. */
 export type SessionEvent = { readonly id: string; readonly session: string; readonly user: string } & (
   | { readonly kind: 'connect'; readonly reason: string }
-  | { readonly kind: 'drop'; readonly reason: DropReason; readonly liveMs: number }
-  | { readonly kind: 'resume'; readonly downMs: number; readonly tookOver: boolean }
+  | { readonly kind: 'drop'; readonly reason: DropReason; readonly liveMs: number; readonly rooms: readonly string[] }
+  | { readonly kind: 'resume'; readonly downMs: number; readonly tookOver: boolean; readonly rooms: readonly string[] }
   | { readonly kind: 'leave'; readonly reason: EndReason; readonly rooms: readonly string[] }
 )
 

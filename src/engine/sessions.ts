@@ -121,10 +121,18 @@ export class Sessions {
   }
 
   /** A row that the store has for live on this node: nobody serves it, unless it is here or just being attached. */
-  foundLive({ id, user, generation, status }: SessionRow): void {
+  foundLive({ id, user, generation, status, rooms }: SessionRow): void {
     if (this.live.has(id) || this.departures.has(id)) return
     if (status.state === 'live' && this.#attaching.has(status.connection)) return
-    this.departures.add({ session: id, generation, user, reason: 'cut', liveMs: 0, isSilent: true })
+    this.departures.add({
+      session: id,
+      generation,
+      user,
+      reason: 'cut',
+      liveMs: 0,
+      rooms: Object.keys(rooms),
+      isSilent: true,
+    })
   }
 
   /** Everything closes with this bye; resolves when every drop is stored. */
@@ -170,12 +178,13 @@ export class Sessions {
   }
 
   /** It was attached, and whoever asked was told that it was not: nobody serves it. */
-  #unserved({ id, user, generation, instance, newReason }: SessionRow): void {
+  #unserved({ id, user, generation, instance, newReason, rooms }: SessionRow): void {
     const older = this.live.get(id)
     if (older !== undefined && older.generation >= generation) return
     if (older !== undefined) this.#supersede(older, instance)
     const isSilent = generation === 1 && newReason === 'created'
-    this.departures.add({ session: id, generation, user, reason: 'cut', liveMs: 0, isSilent })
+    const departure = { session: id, generation, user, reason: 'cut', liveMs: 0, rooms: Object.keys(rooms) } as const
+    this.departures.add({ ...departure, isSilent })
   }
 
   #obey(session: Session, told: Told): void {
@@ -217,14 +226,16 @@ export class Sessions {
     if (this.#told.size > toldMax && oldest !== undefined) this.#told.delete(oldest)
   }
 
-  #dropped({ session, generation, user, reason, liveMs, isSilent }: Departure): void {
-    if (!isSilent) this.#tell({ id: `${session}:${generation}:drop`, session, user, kind: 'drop', reason, liveMs })
+  #dropped({ session, generation, user, reason, liveMs, rooms, isSilent }: Departure): void {
+    if (isSilent) return
+    this.#tell({ id: `${session}:${generation}:drop`, session, user, kind: 'drop', reason, liveMs, rooms })
   }
 }
 
 function departureOf(session: Session, reason: DropReason, core: Core): Departure {
   const { id, generation, user, attached } = session
-  return { session: id, generation, user, reason, liveMs: core.nowMs() - attached.ms, isSilent: false }
+  const rooms = [...session.rooms]
+  return { session: id, generation, user, reason, liveMs: core.nowMs() - attached.ms, rooms, isSilent: false }
 }
 
 function arrivalOf({ kind, row, downMs, superseded }: Granted): SessionEvent {
@@ -232,5 +243,6 @@ function arrivalOf({ kind, row, downMs, superseded }: Granted): SessionEvent {
   // Made by the first dial and found by the next: one happening, one id.
   if (kind === 'created') return { id: `${session}:1:connect`, session, user, kind: 'connect', reason: newReason }
   const tookOver = superseded !== null
-  return { id: `${session}:${generation}:resume`, session, user, kind: 'resume', downMs, tookOver }
+  const rooms = Object.keys(row.rooms)
+  return { id: `${session}:${generation}:resume`, session, user, kind: 'resume', downMs, tookOver, rooms }
 }

@@ -120,9 +120,21 @@ function logEvent(log: ServerLog, event: SessionEvent) {
     case 'connect':
       return log.happened('connect', { session, user, reason: event.reason })
     case 'drop':
-      return log.happened('drop', { session, user, reason: event.reason, durationMs: Math.round(event.liveMs) })
+      return log.happened('drop', {
+        session,
+        user,
+        reason: event.reason,
+        durationMs: Math.round(event.liveMs),
+        rooms: event.rooms.length,
+      })
     case 'resume':
-      return log.happened('resume', { session, user, durationMs: Math.round(event.downMs) })
+      return log.happened('resume', {
+        session,
+        user,
+        reason: event.tookOver ? 'takeover' : 'resumed',
+        durationMs: Math.round(event.downMs),
+        rooms: event.rooms.length,
+      })
     case 'leave':
       return log.happened('leave', { session, user, reason: event.reason, rooms: event.rooms.length })
   }
