@@ -5,6 +5,12 @@ export type Off = () => void
 
 export type Report = (error: unknown) => void
 
+/** Throws for an event that there is not: its listener would never be called. */
+export function checkName(names: object, name: PropertyKey): void {
+  if (Object.hasOwn(names, name)) return
+  throw new TypeError(`on takes the name of an event: ${Object.keys(names).join(', ')}; not ${String(name)}`)
+}
+
 export class Emitter<Events extends object> {
   readonly #report: Report
   #listeners: readonly (readonly [name: keyof Events, hear: (event: never) => void])[] = []

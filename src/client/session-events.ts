@@ -37,6 +37,20 @@ export interface SessionEvents {
   error: { readonly error: unknown }
 }
 
+export const sessionEventNames: { readonly [name in keyof SessionEvents]: true } = {
+  status: true,
+  health: true,
+  attempt: true,
+  live: true,
+  resume: true,
+  'new-session': true,
+  'reconnect-failed': true,
+  'signed-out': true,
+  superseded: true,
+  outbox: true,
+  error: true,
+}
+
 /** Fits pino, and `console`. */
 export interface Log {
   info(fields: object, message: string): void

@@ -82,6 +82,11 @@ test('[STAT-3] leave asked for twice, by two holders, settles for both', async (
   expect(answers).toEqual(['left', 'left', 'left', 'left'])
 })
 
+test('[STAT-5] listening to an event that there is not is a mistake of the caller', async () => {
+  const { session } = (await setUp()).client('ann')
+  expect(() => session.on('resumed' as 'resume', () => {})).toThrow(/^on takes the name of an event: status, .*; not/)
+})
+
 test('[STAT-4] status tells the attempt, the wait and the reason', async () => {
   const { clock, client } = await setUp()
   const { session, line } = client('ann', { reconnect: { minMs: 1_000, jitter: 0, attemptsMax: 2 } })

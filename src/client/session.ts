@@ -3,14 +3,14 @@
 import { isId, isObject, isRoomName, isWhole } from '../protocol/check.js'
 import { bounds } from '../protocol/limits.js'
 import type { Status } from './connection.js'
-import type { Off } from './emitter.js'
+import { checkName, type Off } from './emitter.js'
 import type { Health } from './health.js'
 import { Hold, type Holds } from './hold.js'
 import type { Waiting } from './outbox.js'
 import { Room } from './room.js'
 import type { JoinOptions } from './room-core.js'
 import type { SessionCore } from './session-core.js'
-import type { SessionEvents, Stats } from './session-events.js'
+import { type SessionEvents, type Stats, sessionEventNames } from './session-events.js'
 import type { ClientStorage } from './storage.js'
 
 /** `stopped`: nothing is dialled until somebody acts; `reason` says why. */
@@ -75,8 +75,9 @@ export class Session {
     return this.#core.stats
   }
 
-  /** After `close` nothing more is heard here. */
+  /** After `close` nothing more is heard here. Throws a TypeError for an event that there is not. */
   on<Name extends keyof SessionEvents>(name: Name, hear: (event: SessionEvents[Name]) => void): Off {
+    checkName(sessionEventNames, name)
     return this.#hold.on(name, hear)
   }
 
