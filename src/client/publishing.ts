@@ -3,6 +3,7 @@
 
 import { base64url } from '../protocol/base64url.js'
 import { id, name } from '../protocol/check.js'
+import { dataProblem, jsonOf, notData } from '../protocol/data.js'
 import { encodeFrame } from '../protocol/encode.js'
 import type { Data, Published } from '../protocol/frames.js'
 import { defaultLimits } from '../protocol/limits.js'
@@ -18,7 +19,6 @@ import {
   type PublishResult,
   type Refusal,
 } from './outbox.js'
-import { jsonOf, notData, problemOf } from './sendable.js'
 
 export interface PublishOptions {
   /** Fails it as `expired` when it could not be sent for so long. Default: the outbox's. */
@@ -96,7 +96,7 @@ export class Publishing {
     if (bytes + names + envelopeBytes > this.payloadBytesMax) {
       return { reason: 'too-large', message: `a frame has at most ${this.payloadBytesMax} bytes, the data ${bytes}` }
     }
-    const problem = namesProblem(mark, key) ?? (typeof copy === 'string' ? problemOf(copy) : null)
+    const problem = namesProblem(mark, key) ?? (typeof copy === 'string' ? dataProblem(copy) : null)
     if (problem !== null) return { reason: 'bad-message', message: problem }
     this.#settles.set(mark, { room, settle })
     if (this.outbox.add({ ...draft, data: copy, bytes }, this.#clock.nowMs())) return null

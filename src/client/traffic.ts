@@ -1,6 +1,7 @@
 // Rooms and publishes on the connection there is: what may be sent now, in which order, and whose each answer is.
 // It knows nothing of dials and credentials.
 
+import { dataProblem, jsonOf, notData } from '../protocol/data.js'
 import { encodeFrame } from '../protocol/encode.js'
 import type { ClientFrame, Data, Denied, Json, Refused, RoomAsk, ServerFrame } from '../protocol/frames.js'
 import { defaultLimits, type Limits } from '../protocol/limits.js'
@@ -14,7 +15,6 @@ import { Pace } from './pace.js'
 import { type Publication, Publishing, type PublishOptions, publishFrame } from './publishing.js'
 import { Requests } from './requests.js'
 import { type JoinOptions, RoomCore, type RoomHost } from './room-core.js'
-import { jsonOf, notData, problemOf } from './sendable.js'
 import type { RoomOutcome, Stats } from './session-events.js'
 
 /** The way out, as `Connection` is one. */
@@ -248,7 +248,7 @@ export class Traffic implements RoomHost {
   /** Undefined: it cannot be sent, as reported. */
   #jsonOf(what: string, data: Data): string | undefined {
     const json = jsonOf(data)
-    const problem = json === null ? notData : problemOf(json)
+    const problem = json === null ? notData : dataProblem(json)
     if (json !== null && problem === null) return json
     this.#unsendable(what, problem ?? notData)
     return undefined

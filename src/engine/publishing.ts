@@ -2,7 +2,7 @@
 // waiting for a hint.
 
 import { isName } from '../protocol/check.js'
-import { dataProblem } from '../protocol/data.js'
+import { dataProblem, jsonOf, notData } from '../protocol/data.js'
 import type { By, Data } from '../protocol/frames.js'
 import { serverFrameBounds } from '../protocol/limits.js'
 import type { Position } from '../protocol/position.js'
@@ -118,21 +118,13 @@ export class Publishing {
 /** What no client could read must not get into a log: every member would break on it. */
 function checkSendable(data: Data, key: string | null): void {
   if (key !== null && !isName(key)) throw new PublishRefused('bad-message', 'key must be 1 to 255 bytes of text')
-  const text = data instanceof Uint8Array ? null : jsonOf(data)
-  const problem = text === null ? null : dataProblem(text)
+  const json = data instanceof Uint8Array ? null : jsonOf(data)
+  const isData = json !== null || data instanceof Uint8Array
+  const problem = !isData ? notData : json === null ? null : dataProblem(json)
   if (problem !== null) throw new PublishRefused('bad-message', problem)
   const bytesMax = serverFrameBounds.bytesMax - envelopeBytes
-  const isTooLarge = data instanceof Uint8Array ? data.length > bytesMax : isLongerThan(text ?? '', bytesMax)
+  const isTooLarge = data instanceof Uint8Array ? data.length > bytesMax : isLongerThan(json ?? '', bytesMax)
   if (isTooLarge) throw new PublishRefused('too-large', `clients read at most ${bytesMax} bytes of data`)
-}
-
-/** Undefined for what has no JSON: functions, symbols, circles, bigints. */
-function jsonOf(data: unknown): string | undefined {
-  try {
-    return JSON.stringify(data)
-  } catch {
-    return undefined
-  }
 }
 
 function positionOf(appended: Appended): Position {

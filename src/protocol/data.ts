@@ -1,18 +1,28 @@
-// What an application's data must be to travel: the decoder's rules, for the end that sends.
+// What an application's data must be to travel: the decoder's rules, for the end that sends. A frame that cannot be read
+// is answered without an id, so nobody would learn whose it was.
 
+import type { Data } from './frames.js'
 import { parseJson } from './json.js'
 import { bounds } from './limits.js'
 
-/** Keys and depth that the envelope itself may take. */
-const envelopeKeys = 16
+export const notData = 'data must be JSON or a Uint8Array'
 
-/**
- * Why this JSON text cannot be the `data` of a frame, in words for people; null when it can. Undefined is what
- * `JSON.stringify` makes of a function, a symbol or undefined itself. Sizes are not judged here.
- */
-export function dataProblem(text: string | undefined): string | null {
-  if (text === undefined) return 'data must be JSON or bytes: undefined, functions and symbols are neither'
-  const parsed = parseJson(`{"data":${text}}`, { depthMax: bounds.depthMax, keysMax: bounds.keysMax - envelopeKeys })
+/** Keys of the longest envelope, a publish's with its position, beside `data`. */
+const envelopeKeys = 14
+
+/** Null for what has no JSON: undefined, functions, symbols, circles, bigints. */
+export function jsonOf(data: Data): string | null {
+  try {
+    return JSON.stringify(data) ?? null
+  } catch {
+    return null
+  }
+}
+
+/** Why a frame with this JSON text as its data cannot be read, in words for people; null: it can. Sizes are not judged. */
+export function dataProblem(json: string): string | null {
+  const { depthMax, keysMax } = bounds
+  const parsed = parseJson(`{"data":${json}}`, { depthMax, keysMax: keysMax - envelopeKeys })
   if (parsed.kind === 'json') return null
-  return parsed.kind === 'refused' ? `data: ${parsed.why}` : 'data must be JSON'
+  return `data cannot be sent: ${parsed.kind === 'refused' ? parsed.why : 'it is not JSON'} (in the frame around it)`
 }
