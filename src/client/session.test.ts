@@ -1,98 +1,9 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import type { Json, ServerFrame } from '../protocol/frames.js'
+import { checkNetwork, hear, kinds, settle, setUp } from '../../test/support/client-rig.js'
+import type { TestServerOptions } from '../testing/test-server.js'
 import { memoryStore } from '../store/memory.js'
-import { createNetwork, type Network } from '../testing/memory-network.js'
-import { createSeededChance } from '../testing/seeded-chance.js'
-import { createTestServer, type TestServerOptions } from '../testing/test-server.js'
-import { createVirtualClock } from '../testing/virtual-clock.js'
-import { type ConnectOptions, connect, memoryStorage, type Room, type RoomEvents, type SessionEvents } from './node.js'
 
-let network: Network | null = null
-
-afterEach(() => {
-  expect(network?.violations ?? []).toEqual([])
-  network = null
-})
-
-const sessionEvents: readonly (keyof SessionEvents)[] = [
-  'resume',
-  'new-session',
-  'reconnect-failed',
-  'signed-out',
-  'superseded',
-  'error',
-]
-
-/** A world with one server; clients by name, each with a line, a storage and a log of what it was told. */
-async function setUp(options: Partial<TestServerOptions> = {}) {
-  const clock = createVirtualClock()
-  const chance = createSeededChance(7)
-  const net = createNetwork({ clock, chance })
-  network = net
-  const start = async (more: Partial<TestServerOptions> = {}) => {
-    const starting = createTestServer({ clock, chance, network: net, ...options, ...more })
-    await clock.settle()
-    return starting
-  }
-  const server = await start()
-  const storages = new Map<string, ReturnType<typeof memoryStorage>>()
-  const client = (name: string, more: ConnectOptions = {}) => {
-    const line = net.line(name)
-    const storage = storages.get(name) ?? memoryStorage()
-    storages.set(name, storage)
-    const session = connect('ws://server.test', { dial: line.dial, clock: line.clock, chance, storage, ...more })
-    const told: string[] = []
-    for (const event of sessionEvents) session.on(event, (what) => told.push(`${event} ${short(what)}`))
-    return { line, session, told, storage }
-  }
-  const frames: ServerFrame[] = []
-  net.watch(({ direction, frame }) => {
-    if (direction === 'down' && typeof frame === 'string') frames.push(JSON.parse(frame))
-  })
-  return { clock, chance, server, start, client, frames, network: net }
-}
-
-function short(what: object): string {
-  if ('session' in what && 'rooms' in what) return (what.session as { kind: string }).kind
-  return 'reason' in what ? `${what.reason}` : 'attempts' in what ? `${what.attempts}` : ''
-}
-
-/** What a room hands over: data of entries, names of other events. */
-function hear(room: Room): unknown[] {
-  const heard: unknown[] = []
-  room.on('entry', ({ data }) => heard.push(data))
-  for (const event of ['gap', 'removed', 'denied'] as const) {
-    room.on<keyof RoomEvents>(event, (what) => heard.push(`${event} ${(what as { reason: string }).reason}`))
-  }
-  return heard
-}
-
-function settle(promise: Promise<unknown>): { value: unknown } {
-  const box: { value: unknown } = { value: 'pending' }
-  void promise.then((value) => {
-    box.value = value
-  })
-  return box
-}
-
-const kinds = (boxes: readonly { value: unknown }[]) => {
-  return boxes.map(({ value }) => {
-    const result = value as { kind?: string; reason?: string }
-    return result.reason ?? result.kind ?? value
-  })
-}
-
-const nested = (depth: number): Json => JSON.parse('['.repeat(depth) + ']'.repeat(depth))
-const keyed = (count: number): Json => Object.fromEntries(Array.from({ length: count }, (_, at) => [`k${at}`, at]))
-
-/** JSON that no server reads. */
-const unsendable: readonly (readonly [what: string, data: Json])[] = [
-  ['half of a surrogate pair', 'a😀'.slice(0, 2)],
-  ['a key of prototypes', { constructor: 'x' }],
-  ['nesting of 32 in a frame', nested(32)],
-  ['nesting of 40', nested(40)],
-  ['1001 keys', keyed(1_001)],
-]
+afterEach(checkNetwork)
 
 describe('drops', () => {
   test('[S1] [STAT-1] a drop of three seconds loses and repeats nothing, and flickers no UI', async () => {
@@ -312,31 +223,6 @@ describe('publishes', () => {
     expect(kinds(results)).toEqual(['bad-message', 'too-large', 'kept', 'outbox-full', 'forbidden', 'left'])
   })
 
-  test.each(unsendable)('[OUT-16] %s fails at once, and the next publish is kept', async (_, data) => {
-    const { clock, client } = await setUp()
-    const room = client('ann').session.join('a')
-    const results = [settle(room.publish(data)), settle(room.publish('next'))]
-    await clock.advance(1_000)
-    expect(kinds(results)).toEqual(['bad-message', 'kept'])
-  })
-
-  test('[OUT-16] data at the bounds is kept; a mark or key that no server takes fails at once', async () => {
-    const { clock, client } = await setUp()
-    const room = client('ann').session.join('a')
-    const results = [
-      room.publish(nested(31)),
-      room.publish(keyed(983), { key: 'k' }),
-      room.publish(keyed(986), { key: 'k' }),
-      room.publish(1, { key: 'a😀'.slice(0, 2) }),
-      room.publish(Uint8Array.of(1), { key: 'k'.repeat(20_000) }),
-      room.publish(1, { mark: 'a b' }),
-      room.publish('next'),
-    ].map(settle)
-    await clock.advance(1_000)
-    const bad = 'bad-message'
-    expect(kinds(results)).toEqual(['kept', 'kept', bad, bad, bad, bad, 'kept'])
-  })
-
   test('[OUT-17] the data is copied, bytes stay bytes, the mark comes back on the own entry', async () => {
     const { clock, client } = await setUp()
     const { session } = client('ann')
@@ -548,33 +434,6 @@ describe('rooms', () => {
     expect(ann.signal('x'.repeat(70_000))).toBe(false)
     await clock.advance(1_000)
     expect(heard).toEqual(['now'])
-  })
-
-  test('[ROOM-23] a signal that no server takes is dropped and reported', async () => {
-    const { clock, client } = await setUp()
-    const { session, told } = client('ann')
-    const room = session.join('a')
-    await clock.advance(1_000)
-    const all = [...unsendable.map(([, data]) => data), undefined as never, '€'.repeat(30_000)]
-    expect(all.map((data) => room.signal(data))).toEqual(all.map(() => false))
-    expect(told).toEqual(['new-session created', ...all.map(() => 'error ')])
-    await clock.advance(10_000)
-    expect([session.health, room.signal(1), room.signal(Uint8Array.of(1))]).toEqual(['ok', true, true])
-  })
-
-  test('[ROOM-19] what no server takes is not tracked, now or after a resume, but reported', async () => {
-    const { clock, client } = await setUp()
-    const ann = client('ann')
-    const room = ann.session.join('a', { presence: true })
-    await clock.advance(1_000)
-    room.presence.track('before')
-    const all = [...unsendable.map(([, data]) => data), undefined as never, 'x'.repeat(70_000)]
-    for (const data of all) room.presence.track(data)
-    await clock.advance(1_000)
-    ann.line.cut()
-    await clock.advance(5_000)
-    expect(ann.told).toEqual(['new-session created', ...all.map(() => 'error '), 'resume resumed'])
-    expect(room.presence.state().map(({ data }) => data)).toEqual(['before'])
   })
 
   test('[ROOM-19] presence: who is there, what they show, through a drop', async () => {
