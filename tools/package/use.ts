@@ -7,7 +7,7 @@ import { build } from 'esbuild'
 import { command, type Finding, repository, tool, type Workplace } from './workplace.js'
 
 const clientGzipAim = 12_000
-const clientGzipMax = 18_500
+const clientGzipMax = 19_500
 
 /** The package's JavaScript entries by the name that people import: `holdfast/server`. */
 export function entryNames(): string[] {
