@@ -70,9 +70,11 @@ for (const [what, disturbance] of Object.entries(disturbances)) {
         await world.until('all to be live', () => rooms.every(({ room }) => room.isLive))
         const results = await storm(world, clients, rooms, isOn, 40)
         const settled = await world.settled(Promise.all(results), 300_000)
-        // Whoever was in flight at three breaks in a row is given up, as documented; here only for want of an answer.
+        // Whoever was in flight at three breaks in a row without an answer is given up, as documented: links are cut
+        // about twice a second here, and answers fail or are late.
         const kinds = settled.map((result) => (result.kind === 'failed' ? result.reason : result.kind))
-        const mayBe = what === 'an overloaded store' ? ['kept', 'poison'] : ['kept']
+        const canWantAnswers = what === 'an overloaded store' || what === 'failing operations'
+        const mayBe = canWantAnswers ? ['kept', 'poison'] : ['kept']
         expect(kinds.filter((kind) => !mayBe.includes(kind))).toEqual([])
         const keptCount = kinds.filter((kind) => kind === 'kept').length
         await world.until(
