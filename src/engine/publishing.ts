@@ -36,7 +36,9 @@ export class PublishRefused extends Error {
 
 export type PublishAsk = Parameters<Engine['publish']>[2]
 
-interface Publication extends PublishAsk {
+interface Publication extends Omit<PublishAsk, 'data'> {
+  /** As the store keeps it. */
+  readonly data: string | Uint8Array
   readonly by: By | null
   readonly fence: Append['fence']
 }
@@ -54,15 +56,15 @@ export class Publishing {
     const { id, user, owner, generation } = session
     // Another connection owns it, or it is over: the store would say so as soon as the newer one has touched the room.
     if (session.isOver) return Promise.resolve({ kind: 'fenced', generation })
-    return this.#append(room, { ...ask, by: { session: id, user }, fence: owner })
+    return this.#append(room, { ...ask, data: storedData(ask.data), by: { session: id, user }, fence: owner })
   }
 
   async byServer(room: string, data: Data, options: { readonly id?: string; readonly key?: string } = {}) {
     const { id, key = null } = options
-    checkSendable(data, key)
+    const sendable = sendableData(data, key)
     // Always a first time: when the record is there, the seq is known and answered again.
     const producer = id === undefined ? null : { user: serverUser, producer: id, seq: 1, prev: 0, again: false }
-    const appended = await this.#append(room, { producer, mark: '', key, data, by: null, fence: null })
+    const appended = await this.#append(room, { producer, mark: '', key, data: sendable, by: null, fence: null })
     return positionOf(appended)
   }
 
@@ -78,9 +80,8 @@ export class Publishing {
     const options = this.#core.roomOptions(room)
     if (options === null) throw new Error(`there is no room ${room}: ask roomOptions first`)
     const { retention, durability } = options
-    const stored = storedData(data)
     const tag = this.#core.randomId(tagBytes)
-    const entry = { atMs: this.#core.wallMs(), by, mark: mark === '' ? null : mark, key, tag, data: stored }
+    const entry = { atMs: this.#core.wallMs(), by, mark: mark === '' ? null : mark, key, tag, data }
     const heard = (appended: Appended) => {
       if (appended.kind !== 'appended') return
       const { tag: _, ...kept } = entry
@@ -115,16 +116,17 @@ export class Publishing {
   }
 }
 
-/** What no client could read must not get into a log: every member would break on it. */
-function checkSendable(data: Data, key: string | null): void {
+/** As a store keeps it. What no client could read must not get into a log: every member would break on it. */
+function sendableData(data: Data, key: string | null): string | Uint8Array {
   if (key !== null && !isName(key)) throw new PublishRefused('bad-message', 'key must be 1 to 255 bytes of text')
-  const json = data instanceof Uint8Array ? null : jsonOf(data)
-  const isData = json !== null || data instanceof Uint8Array
-  const problem = !isData ? notData : json === null ? null : dataProblem(json)
+  const stored = data instanceof Uint8Array ? data : jsonOf(data)
+  if (stored === null) throw new PublishRefused('bad-message', notData)
+  const problem = typeof stored === 'string' ? dataProblem(stored) : null
   if (problem !== null) throw new PublishRefused('bad-message', problem)
   const bytesMax = serverFrameBounds.bytesMax - envelopeBytes
-  const isTooLarge = data instanceof Uint8Array ? data.length > bytesMax : isLongerThan(json ?? '', bytesMax)
+  const isTooLarge = typeof stored === 'string' ? isLongerThan(stored, bytesMax) : stored.length > bytesMax
   if (isTooLarge) throw new PublishRefused('too-large', `clients read at most ${bytesMax} bytes of data`)
+  return stored
 }
 
 function positionOf(appended: Appended): Position {
