@@ -1,4 +1,4 @@
-// Every example that the README shows is a file, shown whole, and runs.
+// Every example that the README and the guide show is a file, or a stretch of lines of one, and every file runs.
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -13,13 +13,28 @@ afterAll(() => {
   for (const child of started) child.kill('SIGKILL')
 })
 
-test('the README shows every example, whole', () => {
-  const readme = readFileSync(new URL('README.md', root), 'utf8')
-  const shown = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, text]) => text)
-  const files = readdirSync(new URL('examples', root)).map((file) =>
+const files = new Map(
+  readdirSync(new URL('examples', root)).map((file) => [
+    file,
     readFileSync(new URL(`examples/${file}`, root), 'utf8'),
-  )
-  expect(shown.toSorted()).toEqual(files.toSorted())
+  ]),
+)
+
+for (const { page, blocks } of pages()) {
+  test(`${page} shows only lines of examples, none of them changed`, () => {
+    for (const block of blocks) {
+      const isShown = [...files.values()].some((text) => text === block || hasStretch(text, block))
+      expect(isShown, `in no example:\n${block}`).toBe(true)
+    }
+  })
+}
+
+test('every example is shown on a page', () => {
+  const shown = pages().flatMap(({ blocks }) => blocks)
+  for (const [file, text] of files) {
+    const isShown = shown.some((block) => text === block || hasStretch(text, block))
+    expect(isShown, `examples/${file} is on no page`).toBe(true)
+  }
 })
 
 test('the examples of a server and a client talk to each other', async () => {
@@ -55,4 +70,26 @@ function run(example: string, until?: RegExp) {
     return said
   })()
   return { output, says }
+}
+
+/** The README and the pages of docs/guide with what they show as TypeScript. */
+function pages() {
+  const guide = readdirSync(new URL('docs/guide', root)).filter((name) => name.endsWith('.md'))
+  return ['README.md', ...guide.map((name) => `docs/guide/${name}`)].map((page) => {
+    const text = readFileSync(new URL(page, root), 'utf8')
+    return { page, blocks: [...text.matchAll(/```tsx?\n([\s\S]*?)```/g)].map(([, block]) => block ?? '') }
+  })
+}
+
+/** Whether the block is a run of whole lines of the text, moved to the left as one. */
+function hasStretch(text: string, block: string): boolean {
+  const lines = text.split('\n')
+  const wanted = block.trimEnd().split('\n')
+  return lines.some((line, start) => {
+    const indent = line.length - line.trimStart().length
+    return wanted.every((want, index) => {
+      const at = lines[start + index] ?? ''
+      return want === '' ? at.trim() === '' : at === ' '.repeat(indent) + want
+    })
+  })
 }
