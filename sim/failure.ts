@@ -3,14 +3,14 @@
 import type { Judged } from './judge.js'
 import { lineOf } from './trace.js'
 
-/** `eventsMax`: how many of the last events are shown. */
-export function failureText({ plan, records, violations }: Judged, eventsMax = 12): string {
+/** `again`: the command that shows it again. `eventsMax`: how many of the last events are shown. */
+export function failureText({ plan, records, violations }: Judged, again: string, eventsMax = 12): string {
   const [first, ...others] = violations
   if (first === undefined) return `seed ${plan.seed}: nothing fell`
   const from = Math.max(0, first.step - eventsMax + 1)
   const events = records.slice(from, first.step + 1).map((record, index) => lineOf(record, from + index).slice(0, 300))
   return [
-    `SIM ${first.id} ${first.what}  seed ${plan.seed}  step ${first.step}  npm run sim -- --seed ${plan.seed}`,
+    `SIM ${first.id} ${first.what}  seed ${plan.seed}  step ${first.step}  ${again}`,
     ...events,
     ...others.slice(0, 8).map(({ id, what, step }) => `  also ${id} ${what}  step ${step}`),
   ].join('\n')

@@ -1,14 +1,13 @@
-// The command `npm run sim`: many seeds in two processes, or one seed again. It says what fell and how to see it again.
+// The command `npm run sim`: many seeds in two processes, or one seed or plan again. It says what fell and how to see
+// it again.
 
+import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { readOptions } from '../tools/options.js'
-import { failureText } from './failure.js'
-import { judge } from './judge.js'
 import { type Plan, planOf } from './plan.js'
-import { runSeeds, type SeedResult, type Summary } from './seeds.js'
-import { shrink } from './shrink.js'
-import { lineOf } from './trace.js'
+import { commandOf, createProgress, replay, report } from './report.js'
+import { runSeeds } from './seeds.js'
 import { serve } from './worker.js'
 
 const help = `npm run sim [-- options]
@@ -20,16 +19,23 @@ checks every invariant. The same seed gives the same run.
   --from N     the first one (default 1)
   --twice N    how many of them run twice, to compare their traces (default 50)
   --workers N  processes (default 2, or as many as there are cores)
-  --seed N     only this one; a failure is made small and printed
-  --trace      with --seed: prints everything that happened
+  --seed N     only this one; a failure is made small, printed and kept as a plan
+  --plan FILE  only this plan, as a failure that was made small leaves it in artefacts/sim
+  --trace      with --seed or --plan: prints everything that happened
   --no-shrink  prints a failure as it is
-  --json       one object: seeds, steps, faults, violations, determinism, seconds
+  --json       one object: seeds, steps, faults, violations, determinism, seconds, failed
   --help       this text
 
 Exit code: 0 nothing fell, 1 something did, 2 a wrong option.
 `
 
-const shownMax = 5
+const numbers = {
+  seeds: { least: 1, most: 10_000_000, otherwise: 200 },
+  from: { least: 0, most: 2 ** 52, otherwise: 1 },
+  twice: { least: 0, most: 10_000_000, otherwise: 50 },
+  workers: { least: 1, most: 64, otherwise: Math.min(2, availableParallelism()) },
+  seed: { least: 0, most: 2 ** 52, otherwise: 1 },
+} as const
 
 async function main(): Promise<number | null> {
   const read = readOptions('npm run sim', help, {
@@ -39,6 +45,7 @@ async function main(): Promise<number | null> {
       twice: { type: 'string' },
       workers: { type: 'string' },
       seed: { type: 'string' },
+      plan: { type: 'string' },
       trace: { type: 'boolean' },
       'no-shrink': { type: 'boolean' },
       json: { type: 'boolean' },
@@ -47,73 +54,63 @@ async function main(): Promise<number | null> {
   })
   if (read === null) return null
   const { values } = read
-  const mustShrink = values['no-shrink'] !== true
-  if (values.seed !== undefined) return replay(Number(values.seed), { trace: values.trace === true, mustShrink })
+  const [seeds, from, twice, workers, seed] = (['seeds', 'from', 'twice', 'workers', 'seed'] as const).map((name) =>
+    wholeOf(name, values[name]),
+  ) as [number, number, number, number, number]
+  const showing = { trace: values.trace === true, mustShrink: values['no-shrink'] !== true }
+  if (values.seed !== undefined) return (await replay(planOf(seed), commandOf(seed), showing)) ? 1 : 0
+  if (values.plan !== undefined) {
+    const again = `npm run sim -- --plan ${values.plan}`
+    return (await replay(planIn(values.plan), again, showing)) ? 1 : 0
+  }
+  const isJson = values.json === true
   const summary = await runSeeds({
-    seeds: Array.from({ length: Number(values.seeds ?? 200) }, (_, index) => Number(values.from ?? 1) + index),
-    twiceCount: Number(values.twice ?? 50),
-    workerCount: Number(values.workers ?? Math.min(2, availableParallelism())),
+    seeds: Array.from({ length: seeds }, (_, index) => from + index),
+    twiceCount: twice,
+    workerCount: workers,
     script: fileURLToPath(import.meta.url),
-    progress: values.json === true ? () => {} : progress,
+    progress: isJson ? () => {} : createProgress(() => performance.now()),
   })
-  return report(summary, { isJson: values.json === true, mustShrink })
+  return report(summary, { isJson, mustShrink: showing.mustShrink })
 }
 
-async function replay(seed: number, how: { readonly trace: boolean; readonly mustShrink: boolean }): Promise<number> {
-  const plan = planOf(seed)
-  const judged = await judge(plan)
-  if (how.trace) for (const [step, record] of judged.records.entries()) print(lineOf(record, step))
-  if (judged.violations.length === 0) {
-    print(`seed ${seed}: nothing fell in ${judged.records.length} steps, trace ${judged.hash.slice(0, 16)}`)
-    return 0
-  }
-  print(failureText(judged))
-  if (how.mustShrink) await printSmallest(plan, judged.violations[0]?.id ?? '')
-  return 1
+/** What was typed and cannot be meant; the message says what can. */
+class WrongOption extends Error {}
+
+function wholeOf(name: keyof typeof numbers, given: string | undefined): number {
+  const { least, most, otherwise } = numbers[name]
+  if (given === undefined) return otherwise
+  const value = Number(given)
+  if (/^\d+$/.test(given) && value >= least && value <= most) return value
+  throw new WrongOption(`--${name} ${given}: write a whole number from ${least} to ${most}`)
 }
 
-async function printSmallest(plan: Plan, id: string): Promise<void> {
-  const { plan: small, runCount } = await shrink(plan, id)
-  const judged = await judge(small)
-  print(`\nThe smallest found for ${id} in ${runCount} runs: ${small.items.length} of ${plan.items.length} items`)
-  print(JSON.stringify(small.config))
-  for (const item of small.items) print(`  ${JSON.stringify(item)}`)
-  print(failureText(judged, 40))
+function planIn(path: string): Plan {
+  const plan = readPlan(path)
+  if (typeof plan.seed === 'number' && Array.isArray(plan.items) && typeof plan.config === 'object') return plan as Plan
+  throw new WrongOption(`--plan ${path}: not a plan, which is a JSON object with seed, config and items`)
 }
 
-async function report(summary: Summary, how: { readonly isJson: boolean; readonly mustShrink: boolean }) {
-  const { failed, ...told } = summary
-  const code = summary.violations === 0 && summary.determinism === 'same' ? 0 : 1
-  if (how.isJson) {
-    print(JSON.stringify({ ...told, failed: failed.map(({ seed, violations }) => ({ seed, violations })) }))
-    return code
-  }
-  process.stderr.write('\n')
-  for (const [index, result] of failed.entries()) await show(result, how.mustShrink && index === 0)
-  const { seeds, steps, faults, violations, determinism, seconds } = summary
-  print(
-    `sim: ${seeds} seeds, ${steps} steps, ${faults} faults, ${violations} violations, determinism: ${determinism}, ${seconds} s`,
-  )
-  return code
-}
-
-async function show({ seed, violations }: SeedResult, mustShrink: boolean): Promise<void> {
-  if (mustShrink) await replay(seed, { trace: false, mustShrink })
-  else {
-    for (const { id, step, what } of violations.slice(0, shownMax)) {
-      print(`SIM ${id} ${what}  seed ${seed}  step ${step}  npm run sim -- --seed ${seed}`)
-    }
+function readPlan(path: string): Partial<Plan> {
+  try {
+    return (JSON.parse(readFileSync(path, 'utf8')) ?? {}) as Partial<Plan>
+  } catch (error) {
+    throw new WrongOption(`--plan ${path}: ${error instanceof Error ? error.message : error}`)
   }
 }
 
-function progress(done: number, count: number, failedCount: number): void {
-  if (done % 10 === 0 || done === count)
-    process.stderr.write(`\rsim: ${done} of ${count} seeds, ${failedCount} failed `)
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`)
+async function run(): Promise<number | null> {
+  try {
+    return await main()
+  } catch (error) {
+    if (!(error instanceof WrongOption)) throw error
+    process.stderr.write(`npm run sim: ${error.message}\n`)
+    return 2
+  }
 }
 
 if (process.argv.includes('--worker')) serve()
-else process.exitCode = (await main()) ?? process.exitCode
+else {
+  const code = await run()
+  if (code !== null) process.exitCode = code
+}

@@ -10,13 +10,24 @@ export interface Shrunk {
   readonly runCount: number
 }
 
-/** Runs the plan at most `runsMax` times. */
-export async function shrink(plan: Plan, id: string, runsMax = 150): Promise<Shrunk> {
+export interface ShrinkOptions {
+  /** Runs the plan at most so many times. Default 150. */
+  readonly runsMax?: number
+  /** After each run. */
+  readonly progress?: (runCount: number, itemCount: number) => void
+}
+
+export async function shrink(plan: Plan, id: string, options: ShrinkOptions = {}): Promise<Shrunk> {
+  const { runsMax = 150, progress = () => {} } = options
   let runCount = 0
+  let itemCount = plan.items.length
   const falls = async (candidate: Plan) => {
     if (runCount >= runsMax) return false
     runCount += 1
-    return (await judge(candidate)).violations.some((violation) => violation.id === id)
+    const isFallen = (await judge(candidate)).violations.some((violation) => violation.id === id)
+    if (isFallen) itemCount = candidate.items.length
+    progress(runCount, itemCount)
+    return isFallen
   }
   const calm = await calmer(plan, falls)
   const small = await fewerItems(calm, falls)
