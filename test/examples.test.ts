@@ -14,10 +14,7 @@ afterAll(() => {
 })
 
 const files = new Map(
-  readdirSync(new URL('examples', root)).map((file) => [
-    file,
-    readFileSync(new URL(`examples/${file}`, root), 'utf8'),
-  ]),
+  readdirSync(new URL('examples', root)).map((file) => [file, readFileSync(new URL(`examples/${file}`, root), 'utf8')]),
 )
 
 for (const { page, blocks } of pages()) {
