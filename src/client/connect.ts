@@ -64,15 +64,15 @@ interface Shared {
 }
 
 /**
- * The `connect` of a platform. Calls are equal when their URL (normalised), `key`, `storage`, `dial` and `clock` are:
- * they share one session, each with a hold of its own. The first call's options count; a later `auth` replaces the
- * earlier one.
+ * The `connect` of a platform. Calls are equal when their URL (normalised, whatever its query), `key`, `storage`, `dial`
+ * and `clock` are: they share one session, each with a hold of its own. The first call's options count; a later `auth`
+ * replaces the earlier one.
  */
 export function createConnect(platform: Platform): Connect {
   const shared: Shared[] = []
   return (given, options = {}) => {
     const url = addressOf(given)
-    const known = shared.find((other) => other.url === url && isEqual(other.options, options))
+    const known = shared.find((other) => placeOf(other.url) === placeOf(url) && isEqual(other.options, options))
     if (known !== undefined) {
       if (options.auth !== undefined) known.parts.core.identity.auth = options.auth
       return new Session(known.parts)
@@ -97,6 +97,12 @@ export function addressOf(given: string): string {
   if (url.pathname === '/') url.pathname = '/v1/connect'
   url.hash = ''
   return url.href
+}
+
+/** Which server it is, without what an application adds to a dial: a session outlives that. */
+function placeOf(url: string): string {
+  const { origin, pathname } = new URL(url)
+  return origin + pathname
 }
 
 function isEqual(one: ConnectOptions, other: ConnectOptions): boolean {
@@ -127,7 +133,7 @@ function createParts(url: string, options: ConnectOptions, platform: Platform, c
       instance,
       storage,
       chance,
-      sessionKey: `holdfast:session:${options.key ?? ''}:${url}`,
+      sessionKey: `holdfast:session:${options.key ?? ''}:${placeOf(url)}`,
       // A device key is a secret of this server's alone.
       deviceKey: `holdfast:device:${new URL(url).host}`,
       claims: options.claims === undefined ? platform.claims(clock) : options.claims,

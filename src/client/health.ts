@@ -3,8 +3,11 @@
 import type { Clock } from '../protocol/time.js'
 import type { Status } from './connection.js'
 
-/** `reconnecting`: down for a while, it will come back. `lost`: stopped, or down for long. */
-export type Health = 'ok' | 'reconnecting' | 'lost'
+/**
+ * `connecting`: not connected yet, for the first time. `reconnecting`: down for a while, it will come back. `lost`:
+ * stopped, or down for long.
+ */
+export type Health = 'connecting' | 'ok' | 'reconnecting' | 'lost'
 
 export interface HealthOptions {
   /** Down for longer is `reconnecting`. Default 1000. */
@@ -17,7 +20,7 @@ export class HealthMeter {
   readonly #clock: Clock
   readonly #options: HealthOptions
   readonly #changed: (health: Health) => void
-  #health: Health = 'ok'
+  #health: Health = 'connecting'
   #downSinceMs: number | null = null
   #cancel = () => {}
 
@@ -41,7 +44,7 @@ export class HealthMeter {
     if (isStopped || downMs >= lostMs) this.#set('lost')
     else if (downMs < 0) this.#set('ok')
     else {
-      if (downMs >= quietMs) this.#set('reconnecting')
+      if (downMs >= quietMs && this.#health !== 'connecting') this.#set('reconnecting')
       // Whole: a rest too small to move the clock would never be over.
       const restMs = Math.ceil((downMs < quietMs ? quietMs : lostMs) - downMs)
       this.#cancel = this.#clock.after(restMs, () => this.see(state))

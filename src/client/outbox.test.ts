@@ -257,7 +257,7 @@ describe('ends', () => {
     expect(it.outbox.cancel('x')).toBe(false)
     expect(it.add('y')).toBe(false)
     expect(it.results.size).toBe(0)
-    expect(it.outbox.list()).toEqual([{ room: 'a', mark: 'x', state: 'sent' }])
+    expect(it.outbox.list()).toMatchObject([{ room: 'a', mark: 'x', state: 'sent' }])
   })
 
   test('[OUT-10] [S72] a full outbox rejects, or drops the oldest that was never sent', () => {

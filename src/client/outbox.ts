@@ -4,7 +4,7 @@
 // Per room the store keeps the last seq of this producer and appends only what follows it (`prev`). So a later item
 // can never overtake an earlier one, and an item sent twice is appended once.
 
-import type { Publish } from '../protocol/frames.js'
+import type { Data, Publish } from '../protocol/frames.js'
 import type { Position } from '../protocol/position.js'
 import type { RefusalReason } from '../protocol/reasons.js'
 
@@ -86,6 +86,7 @@ export interface OpenRooms {
 export interface Waiting {
   readonly room: string
   readonly mark: string
+  readonly data: Data
   /** `sent`: bytes of it may have reached the server; only an answer settles it. */
   readonly state: 'pending' | 'sent'
 }
@@ -261,6 +262,7 @@ export class Outbox {
     return this.#items.map((item) => ({
       room: item.room,
       mark: item.mark,
+      data: typeof item.data === 'string' ? JSON.parse(item.data) : item.data.slice(),
       state: isUnsent(item) ? 'pending' : 'sent',
     }))
   }

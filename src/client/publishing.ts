@@ -29,6 +29,13 @@ export interface PublishOptions {
   readonly mark?: string
 }
 
+/** How a publish stands: `sending` from the call, through drops, until it is settled. */
+export type PublishChange = { readonly room: string; readonly mark: string } & (
+  | { readonly state: 'sending'; readonly data: Data }
+  | ({ readonly state: 'kept' } & Omit<Extract<PublishResult, { kind: 'kept' }>, 'kind'>)
+  | ({ readonly state: 'failed' } & Omit<Extract<PublishResult, { kind: 'failed' }>, 'kind'>)
+)
+
 /** Settles when the publish is kept, or cannot be; never rejects. */
 export type Publication = Promise<PublishResult> & { readonly mark: string }
 
@@ -41,11 +48,17 @@ export class Publishing {
   readonly #clock: Clock
   readonly #ttlMs: number | null
   readonly #settles = new Map<string, { readonly room: string; settle(result: PublishResult): void }>()
+  readonly #changed: (change: PublishChange) => void
   payloadBytesMax = defaultLimits.payloadBytesMax
 
-  constructor(limits: OutboxLimits, chance: Chance, clock: Clock, kept: (room: string, position: Position) => void) {
+  constructor(
+    { outbox: limits, chance, clock }: { outbox: OutboxLimits; chance: Chance; clock: Clock },
+    kept: (room: string, position: Position) => void,
+    changed: (change: PublishChange) => void,
+  ) {
     this.#chance = chance
     this.#clock = clock
+    this.#changed = changed
     this.#ttlMs = limits.ttlMs
     this.outbox = new Outbox(this.#random(16), limits, (mark, result) => {
       const waiting = this.#settles.get(mark)
@@ -54,6 +67,7 @@ export class Publishing {
         kept(waiting.room, result.position)
       }
       waiting?.settle(result)
+      if (waiting !== undefined) changed(changeOf(waiting.room, mark, result))
     })
   }
 
@@ -62,14 +76,15 @@ export class Publishing {
     const settled = new Promise<PublishResult>((settle) => {
       const { key, ttlMs = this.#ttlMs } = options
       const problem = this.#add({ room, mark, key, ttlMs }, data, settle)
-      if (problem !== null) settle({ kind: 'failed', ...problem })
+      if (problem === null) this.#changed({ room, mark, state: 'sending', data })
+      else settle({ kind: 'failed', ...problem })
     })
     return Object.assign(settled, { mark })
   }
 
   /** For a room that cannot be published to. */
-  refuse(reason: PublishFailure, message: string): Publication {
-    return Object.assign(Promise.resolve<PublishResult>({ kind: 'failed', reason, message }), { mark: '' })
+  refuse(reason: PublishFailure, message: string, { mark = this.#random(12) }: PublishOptions = {}): Publication {
+    return Object.assign(Promise.resolve<PublishResult>({ kind: 'failed', reason, message }), { mark })
   }
 
   answered(seq: number, { position, duplicate }: Published): void {
@@ -114,6 +129,11 @@ export function publishFrame({ header, data }: Outgoing, id: number, session: st
   const envelope = { type: 'publish', id, session, ...header } as const
   if (typeof data !== 'string') return encodeFrame({ ...envelope, data })
   return `${JSON.stringify(envelope).slice(0, -1)},"data":${data}}`
+}
+
+function changeOf(room: string, mark: string, result: PublishResult): PublishChange {
+  if (result.kind === 'failed') return { room, mark, state: 'failed', reason: result.reason, message: result.message }
+  return { room, mark, state: 'kept', position: result.position, duplicate: result.duplicate }
 }
 
 function namesProblem(mark: string, key: string | undefined): string | null {

@@ -1,6 +1,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import type { ClientFrame, EntryFrame, GapFrame, Joined, Missing, Void } from '../protocol/frames.js'
-import { type JoinOptions, RoomCore } from './room-core.js'
+import { RoomCore } from './room-core.js'
+import type { JoinOptions } from './room-events.js'
 
 const at = (offset: number, fork = '') => ({ epoch: `e${fork}`, offset, tag: `t${offset}${fork}` })
 
@@ -30,7 +31,7 @@ const gapped = (verdict: Missing): Joined => ({ type: 'joined', room: 'r', verdi
 function roomOf(options: JoinOptions = {}) {
   const told: string[] = []
   const sent: ClientFrame[] = []
-  const counts = { duplicates: 0, holes: 0, wants: 0, breaches: 0 }
+  const counts = { duplicates: 0, holes: 0, replayed: 0, gaps: 0, wants: 0, breaches: 0 }
   const reports: unknown[] = []
   const room = new RoomCore(
     'r',
@@ -73,6 +74,29 @@ function live(count: number, options: JoinOptions = {}) {
 }
 
 describe('contiguity', () => {
+  test('[ROOM-24] an entry tells whether it came live, is caught up on, or is history', () => {
+    const { room, counts, hear } = roomOf({ last: 2 })
+    const sources: string[] = []
+    room.events.on('entry', ({ position, source }) => sources.push(`${position.offset} ${source}`))
+    room.ask(null)
+    hear(complete(3, 5), entry(4), entry(5), 'live', entry(6))
+    room.lost()
+    room.ask(null)
+    // 9 is published while the room is caught up on: it was not missed.
+    hear(complete(6, 8), entry(7), voided(8), entry(9), 'live', entry(10))
+    room.lost()
+    room.ask(null)
+    hear(gapped(missing('trimmed', 11, 14, 14)), entry(15), 'live', entry(16))
+    room.lost()
+    room.ask(null)
+    hear(gapped(missing('epoch-changed', 0, -1, 0, 'n')), entry(1, 'n'), 'live', entry(2, 'n'))
+    expect(sources).toEqual([
+      ...['4 history', '5 history', '6 live', '7 replay', '9 live', '10 live'],
+      ...['15 replay', '16 live', '1 history', '2 live'],
+    ])
+    expect(counts).toMatchObject({ replayed: 2, gaps: 2, duplicates: 0 })
+  })
+
   test('[ROOM-1] entries are handed over in order, the position moves first', () => {
     const { room, told, hear } = roomOf()
     room.ask(null)

@@ -5,15 +5,12 @@
 // differ only while a snapshot is read.
 
 import type {
-  By,
   ClientFrame,
-  Data,
   Denied,
   EntryFrame,
   GapFrame,
   Joined,
   Json,
-  Member,
   Missing,
   Presence,
   PresenceChanged,
@@ -22,60 +19,10 @@ import type {
   Void,
 } from '../protocol/frames.js'
 import type { Position } from '../protocol/position.js'
-import type { GapReason, RefusalReason, RemovalReason } from '../protocol/reasons.js'
+import type { RemovalReason } from '../protocol/reasons.js'
 import { Emitter, type Report } from './emitter.js'
 import { Board } from './presence.js'
-
-export interface Entry {
-  readonly room: string
-  readonly position: Position
-  /** For display only: the server's wall clock, ms since 1970. */
-  readonly atMs: number
-  /** Null: the server itself. */
-  readonly by: By | null
-  /** The publish's mark: its sender knows its own entry by it. */
-  readonly mark: string | null
-  readonly key: string | null
-  readonly data: Data
-}
-
-/** Entries `from … to` cannot be had (`to < from`: nobody knows how many); the next one has offset `next.offset + 1`. */
-export interface Gap {
-  readonly room: string
-  readonly reason: GapReason
-  readonly from: number
-  readonly to: number
-  readonly next: Position
-}
-
-export interface RoomEvents {
-  /** In order, each at most once. */
-  entry: Entry
-  /** Stands between two entries that do not follow each other. */
-  gap: Gap
-  /** Everything up to the head was delivered. */
-  live: { readonly position: Position }
-  presence: { readonly members: readonly Member[] }
-  signal: { readonly by: By | null; readonly data: Data }
-  /** The session is no longer in the room; `join` asks again. */
-  removed: { readonly reason: RemovalReason }
-  /** `retry`: it is asked again by itself. */
-  denied: { readonly reason: RefusalReason; readonly message: string; readonly retry: boolean }
-}
-
-export interface JoinOptions {
-  /** How many earlier entries to start with. Default 0. */
-  readonly last?: number
-  /** Go on after this position, kept by the application. */
-  readonly since?: Position
-  /** True: be told who is there. Default false. */
-  readonly presence?: boolean
-  /**
-   * Called with each gap: read a snapshot. Entries wait until it settles, then follow. When more than 1000 have come
-   * meanwhile, they are dropped and read again from the log.
-   */
-  readonly snapshot?: (gap: Gap) => Promise<void>
-}
+import type { Entry, Gap, JoinOptions, RoomEvents } from './room-events.js'
 
 export interface RoomHost {
   /** The room wants to be joined (again), from its own position. */
@@ -85,13 +32,13 @@ export interface RoomHost {
     /** The server cannot be trusted to deliver on this link. */
     breach(message: string): void
   }
-  readonly stats: { duplicates: number; holes: number }
+  readonly stats: { duplicates: number; holes: number; replayed: number; gaps: number }
 }
 
 /** `down`: no join is under way. `asked`: everything until the answer belongs to an older reader. */
 export type Place = 'down' | 'asked' | 'joined' | 'denied' | 'removed'
 
-type Handover = EntryFrame | Void | Gap | 'live'
+type Handover = Entry | Void | Gap | 'live'
 
 /** Entries and gaps that wait for a snapshot. */
 const heldMax = 1_000
@@ -122,6 +69,9 @@ export class RoomCore {
   #held: Handover[] | null = null
   #hasOverflown = false
   #rejoins = 0
+  /** Entries up to this offset were there before the room was joined (again), and as what they are told. */
+  #caughtUpTo = Infinity
+  #catchingUp: 'replay' | 'history' = 'history'
 
   constructor(name: string, options: JoinOptions, host: RoomHost, report: Report) {
     this.name = name
@@ -159,6 +109,7 @@ export class RoomCore {
     this.place = 'asked'
     this.#askId = id
     this.isLive = false
+    this.#catchingUp = this.#received === null ? 'history' : 'replay'
     const { last } = this.#options
     return {
       room: this.name,
@@ -200,6 +151,8 @@ export class RoomCore {
     this.place = 'joined'
     const { verdict, position } = frame
     const at = this.#received
+    // Behind a gap nobody says where the log ended: all of it until live.
+    this.#caughtUpTo = verdict.kind === 'complete' ? verdict.to : Infinity
     if (verdict.kind === 'gap') this.#gap(verdict, position)
     else if (at === null) this.#received = this.#handed = position
     else if (position.offset > at.offset) {
@@ -259,7 +212,7 @@ export class RoomCore {
       return
     }
     this.#remember(offset, tag)
-    this.#deliver(frame)
+    this.#deliver(frame.type === 'void' ? frame : this.#entryOf(frame))
   }
 
   gap(frame: GapFrame): void {
@@ -270,6 +223,7 @@ export class RoomCore {
     if (this.place !== 'joined' || this.#received === null) return
     this.isLive = true
     this.#rejoins = 0
+    this.#caughtUpTo = this.#received.offset
     this.#deliver('live')
   }
 
@@ -335,7 +289,10 @@ export class RoomCore {
     this.#acknowledged = null
     this.#received = position
     // Nothing can be compared, and the application forgets what it has: it gets everything again.
-    if (reason === 'epoch-changed') this.#recent.clear()
+    if (reason === 'epoch-changed') {
+      this.#recent.clear()
+      this.#catchingUp = 'history'
+    }
     this.#deliver({ room: this.name, reason, from, to, next })
   }
 
@@ -371,16 +328,24 @@ export class RoomCore {
     }
     if ('next' in what) {
       this.#handed = what.next
+      this.#host.stats.gaps += 1
       this.events.emit('gap', what)
       this.#readSnapshot(what)
       return
     }
-    const { room, epoch, offset, tag } = what
-    const position = { epoch, offset, tag }
-    this.#handed = position
-    if (what.type === 'void') return
-    const { atMs, by, mark = null, key = null, data } = what
-    this.events.emit('entry', { room, position, atMs, by, mark, key, data })
+    if ('type' in what) {
+      this.#handed = { epoch: what.epoch, offset: what.offset, tag: what.tag }
+      return
+    }
+    this.#handed = what.position
+    if (what.source === 'replay') this.#host.stats.replayed += 1
+    this.events.emit('entry', what)
+  }
+
+  #entryOf(frame: EntryFrame): Entry {
+    const { room, epoch, offset, tag, atMs, by, mark = null, key = null, data } = frame
+    const source = offset <= this.#caughtUpTo ? this.#catchingUp : 'live'
+    return { room, position: { epoch, offset, tag }, atMs, by, mark, key, data, source }
   }
 
   #readSnapshot(gap: Gap): void {

@@ -2,10 +2,11 @@
 
 import type { Data, Json, Member } from '../protocol/frames.js'
 import type { Position } from '../protocol/position.js'
-import type { Off } from './emitter.js'
+import { checkName, type Off } from './emitter.js'
 import { Hold, Holds } from './hold.js'
 import type { Publication, PublishOptions } from './publishing.js'
-import type { Place, RoomCore, RoomEvents } from './room-core.js'
+import type { Place, RoomCore } from './room-core.js'
+import { type RoomEvents, roomEventNames } from './room-events.js'
 import type { SessionCore } from './session-core.js'
 
 /** Who is in a room, and what this session shows of itself there. */
@@ -60,8 +61,9 @@ export class Room {
     return this.#core.position
   }
 
-  /** After `leave` nothing more is heard here. */
+  /** After `leave` nothing more is heard here. Throws a TypeError for an event that there is not. */
   on<Name extends keyof RoomEvents>(name: Name, hear: (event: RoomEvents[Name]) => void): Off {
+    checkName(roomEventNames, name)
     return this.#hold.on(name, hear)
   }
 

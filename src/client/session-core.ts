@@ -9,8 +9,9 @@ import { HealthMeter, type HealthOptions } from './health.js'
 import { Identity, type IdentityOptions } from './identity.js'
 import type { Dial } from './link.js'
 import type { OutboxLimits } from './outbox.js'
+import type { PublishChange } from './publishing.js'
 import type { Settings } from './reconnect-state.js'
-import type { Log, SessionEvents, Stats } from './session-events.js'
+import { type Log, noStats, type SessionEvents, type Stats } from './session-events.js'
 import { Traffic, type TrafficHost } from './traffic.js'
 
 export interface SessionOptions {
@@ -31,7 +32,7 @@ const leaveMs = 3_000
 
 export class SessionCore implements ConnectionHost, TrafficHost {
   readonly events: Emitter<SessionEvents>
-  readonly stats: Stats = { duplicates: 0, holes: 0, dials: 0 }
+  readonly stats: Stats = { ...noStats }
   readonly connection: Connection
   readonly identity: Identity
   readonly health: HealthMeter
@@ -42,6 +43,8 @@ export class SessionCore implements ConnectionHost, TrafficHost {
   /** What `resume` will tell, but for the rooms; null: it is the first connection. */
   #resume: Omit<SessionEvents['resume'], 'rooms'> | null = null
   #lostAtMs: number | null = null
+  /** This link was welcomed. */
+  #isWelcomed = false
   #isLive = false
   #status = ''
   #dial = 0
@@ -127,6 +130,12 @@ export class SessionCore implements ConnectionHost, TrafficHost {
     this.#isLive = false
     this.#lostAtMs ??= this.#options.clock.nowMs()
     this.traffic.lost(how)
+    if (!this.#isWelcomed) return
+    this.#isWelcomed = false
+    const { state, reason } = this.connection.status
+    if (state === 'closed') return
+    this.stats.drops += 1
+    this.events.emit('drop', { reason: reason ?? state })
   }
 
   renew(reason: string): void {
@@ -171,6 +180,10 @@ export class SessionCore implements ConnectionHost, TrafficHost {
     this.events.emit('outbox', { waitingCount })
   }
 
+  publishChanged(change: PublishChange): void {
+    this.events.emit('publish', change)
+  }
+
   #welcomed(frame: Welcome): void {
     const { session, user, verdict, leases } = frame
     const before = this.identity.user
@@ -178,7 +191,10 @@ export class SessionCore implements ConnectionHost, TrafficHost {
     const reason = this.identity.welcomed(frame)
     const awayMs = this.#lostAtMs === null ? 0 : Math.round(this.#options.clock.nowMs() - this.#lostAtMs)
     const downMs = verdict.kind === 'resumed' ? verdict.downMs : awayMs
-    this.#resume = wasAsked ? { session: verdict, leases, downMs } : null
+    const instance = this.stats.drops > 0 ? 'same' : 'new'
+    if (instance === 'same' && verdict.kind === 'resumed') this.stats.resumes += 1
+    this.#isWelcomed = true
+    this.#resume = wasAsked ? { instance, session: verdict, leases, downMs } : null
     this.#options.log?.info({ session, user, verdict }, verdict.kind === 'resumed' ? 'resume' : 'connect')
     this.traffic.welcomed(frame.limits, before !== null && before !== user)
     if (reason !== null) this.events.emit('new-session', { reason, session, user })

@@ -4,6 +4,7 @@ import type { LeaseVerdict, RoomVerdict, SessionVerdict } from '../protocol/fram
 import type { RefusalReason } from '../protocol/reasons.js'
 import type { Status } from './connection.js'
 import type { Health } from './health.js'
+import type { PublishChange } from './publishing.js'
 
 /** What a room was answered in a resume. */
 export type RoomOutcome = RoomVerdict | { readonly kind: 'denied'; readonly reason: RefusalReason }
@@ -16,8 +17,14 @@ export interface SessionEvents {
   attempt: { readonly attempt: number }
   /** Everything asked for in the hello is answered and delivered, the first time and after each drop. */
   live: { readonly session: string; readonly user: string }
-  /** As `live`, after a drop or a reload. `downMs` is hold time at the server, else our own measure. */
+  /** The connection ended and this session is held by the server, or (as the status then says) over. Not after `close`. */
+  drop: { readonly reason: string }
+  /**
+   * As `live`, after a drop or a reload. `instance`: `same` when this client object was connected before, `new` after a
+   * reload, when its rooms begin anew. `downMs` is hold time at the server, else our own measure.
+   */
   resume: {
+    readonly instance: 'same' | 'new'
     readonly session: SessionVerdict
     readonly rooms: ReadonlyMap<string, RoomOutcome>
     readonly leases: readonly LeaseVerdict[]
@@ -33,6 +40,8 @@ export interface SessionEvents {
   superseded: { readonly reason: string }
   /** A publish was added or settled. */
   outbox: { readonly waitingCount: number }
+  /** A publish of any room is on its way, kept, or failed; the promise that `publish` gave says the same. */
+  publish: PublishChange
   /** What went wrong with nobody waiting for it: storage, `auth`, a broken frame. */
   error: { readonly error: unknown }
 }
@@ -42,12 +51,14 @@ export const sessionEventNames: { readonly [name in keyof SessionEvents]: true }
   health: true,
   attempt: true,
   live: true,
+  drop: true,
   resume: true,
   'new-session': true,
   'reconnect-failed': true,
   'signed-out': true,
   superseded: true,
   outbox: true,
+  publish: true,
   error: true,
 }
 
@@ -57,12 +68,33 @@ export interface Log {
   warn(fields: object, message: string): void
 }
 
-/** Counts since the session object was made. */
+/** Counts since the client object was made. They only rise. */
 export interface Stats {
-  /** Entries that came again and were not handed over. */
-  duplicates: number
-  /** Times that entries were missing and the room was joined again. */
-  holes: number
   /** Dials begun. */
   dials: number
+  /** Connections that ended, of those that were welcomed; `close` is no drop. */
+  drops: number
+  /** Drops after which the same session was there again. */
+  resumes: number
+  /** Entries missed through drops and handed over afterwards. */
+  replayed: number
+  /** Entries that came again and were not handed over. */
+  duplicates: number
+  /** Gaps told. */
+  gaps: number
+  /** Times that entries were missing on the way and the room was joined again. */
+  holes: number
+  /** Publishes sent again because nobody had answered. */
+  retries: number
+}
+
+export const noStats: Readonly<Stats> = {
+  dials: 0,
+  drops: 0,
+  resumes: 0,
+  replayed: 0,
+  duplicates: 0,
+  gaps: 0,
+  holes: 0,
+  retries: 0,
 }

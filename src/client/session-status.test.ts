@@ -21,22 +21,23 @@ async function setUp(options: Partial<TestServerOptions> = {}) {
   return { clock, client }
 }
 
-test('[STAT-2] health tells long drops: reconnecting after one second, lost after thirty', async () => {
+test('[STAT-2] health tells the first connection, and long drops: reconnecting after a second, lost after thirty', async () => {
   const { clock, client } = await setUp()
   const { session, line } = client('ann')
   const health: string[] = []
   session.on('health', (event) => health.push(event.health))
+  expect(session.health).toBe('connecting')
   await clock.advance(10_000)
   line.down()
   await clock.advance(999)
-  expect(health).toEqual([])
+  expect(health).toEqual(['ok'])
   await clock.advance(1)
   expect(session.health).toBe('reconnecting')
   await clock.advance(29_000)
   expect(session.health).toBe('lost')
   line.up()
   await clock.advance(20_100)
-  expect(health).toEqual(['reconnecting', 'lost', 'ok'])
+  expect(health).toEqual(['ok', 'reconnecting', 'lost', 'ok'])
 })
 
 test('[STAT-3] [S24] equal calls share one session; the last close closes it; a new token getter is taken over', async () => {

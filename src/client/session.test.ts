@@ -24,7 +24,7 @@ describe('drops', () => {
     await clock.advance(1_000)
     expect(heard).toEqual([1, 2, 3])
     expect(ann.told).toEqual(['new-session created', 'resume resumed'])
-    expect([ann.session.id, ann.session.health, health]).toEqual([id, 'ok', []])
+    expect([ann.session.id, ann.session.health, health]).toEqual([id, 'ok', ['ok']])
   })
 
   test('[RECON-20] [S7] a half-open link is found by the watchdog and the session resumed, nothing lost', async () => {

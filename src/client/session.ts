@@ -8,7 +8,7 @@ import type { Health } from './health.js'
 import { Hold, type Holds } from './hold.js'
 import type { Waiting } from './outbox.js'
 import { Room } from './room.js'
-import type { JoinOptions } from './room-core.js'
+import type { JoinOptions } from './room-events.js'
 import type { SessionCore } from './session-core.js'
 import { type SessionEvents, type Stats, sessionEventNames } from './session-events.js'
 import type { ClientStorage } from './storage.js'
@@ -61,7 +61,7 @@ export class Session {
     return this.#core.connection.status
   }
 
-  /** For people: `ok` through drops of less than a second. */
+  /** For people: `connecting` until the first connection, then `ok`, also through drops of less than a second. */
   get health(): Health {
     return this.#core.health.health
   }
@@ -71,8 +71,9 @@ export class Session {
     return this.#parts.storage()
   }
 
+  /** The counts as they are now; a later read gives a later object. */
   get stats(): Readonly<Stats> {
-    return this.#core.stats
+    return { ...this.#core.stats }
   }
 
   /** After `close` nothing more is heard here. Throws a TypeError for an event that there is not. */

@@ -12,9 +12,10 @@ import type { Report } from './emitter.js'
 import { asksOf } from './hello.js'
 import type { OpenRooms, OutboxLimits } from './outbox.js'
 import { Pace } from './pace.js'
-import { type Publication, Publishing, type PublishOptions, publishFrame } from './publishing.js'
+import { type Publication, type PublishChange, Publishing, type PublishOptions, publishFrame } from './publishing.js'
 import { Requests } from './requests.js'
-import { type JoinOptions, RoomCore, type RoomHost } from './room-core.js'
+import { RoomCore, type RoomHost } from './room-core.js'
+import type { JoinOptions } from './room-events.js'
 import type { RoomOutcome, Stats } from './session-events.js'
 
 /** The way out, as `Connection` is one. */
@@ -40,6 +41,7 @@ export interface TrafficHost {
   /** The session that publishes are meant for. */
   readonly session: string | null
   waiting(count: number): void
+  publishChanged(change: PublishChange): void
   report(error: unknown): void
 }
 
@@ -74,11 +76,14 @@ export class Traffic implements RoomHost {
   #leaving: ((isTold: boolean) => void) | null = null
 
   constructor(options: TrafficOptions, way: Way, host: TrafficHost) {
-    const { outbox, chance, clock } = options
     this.#options = options
     this.#host = host
     this.way = way
-    this.#publishing = new Publishing(outbox, chance, clock, (room, at) => this.#rooms.get(room)?.acknowledged(at))
+    this.#publishing = new Publishing(
+      options,
+      (room, at) => this.#rooms.get(room)?.acknowledged(at),
+      (change) => host.publishChanged(change),
+    )
   }
 
   get stats(): Stats {
@@ -114,9 +119,9 @@ export class Traffic implements RoomHost {
 
   /** `room` is null when it was left by who asks. */
   publish(room: RoomCore | null, name: string, data: Data, options: PublishOptions): Publication {
-    if (this.#isClosed) return this.#publishing.refuse('closed', 'the session is closed')
+    if (this.#isClosed) return this.#publishing.refuse('closed', 'the session is closed', options)
     const isIn = room !== null && this.#rooms.get(name) === room && !this.#toLeave.has(name)
-    if (!isIn || room.isShut) return this.#publishing.refuse('left', `this session is not in the room ${name}`)
+    if (!isIn || room.isShut) return this.#publishing.refuse('left', `this session is not in the room ${name}`, options)
     const publication = this.#publishing.publish(name, data, options)
     this.flush()
     return publication
@@ -301,6 +306,7 @@ export class Traffic implements RoomHost {
       if (outgoing === null) return
       this.#pace.took(nowMs)
       this.#pipelinedBytes += outgoing.bytes + envelopeBytes
+      if (outgoing.header.again) this.stats.retries += 1
       const id = this.#requests.add({ kind: 'publish', seq: outgoing.header.seq })
       this.way.send(publishFrame(outgoing, id, session))
     }
