@@ -74,9 +74,8 @@ class HoldfastEngine implements Engine {
   }
 
   open(transport: Transport): Outlet {
-    const outlet = new ConnectionOutlet(this.#core, transport, this.#core.randomId(connectionIdBytes), (judged) =>
-      this.#sessions.closed(judged, 'cut'),
-    )
+    const judged = (stuck: ConnectionOutlet) => this.#sessions.closed(stuck, 'cut')
+    const outlet = new ConnectionOutlet(this.#core, transport, this.#core.randomId(connectionIdBytes), { judged })
     this.#outlets.add(outlet)
     return outlet
   }
@@ -94,6 +93,10 @@ class HoldfastEngine implements Engine {
 
   row(session: string): Promise<SessionRow | null> {
     return this.#core.ask((store) => store.session(session))
+  }
+
+  rightsCount(): Promise<number> {
+    return this.#core.ask((store) => store.rightsCount())
   }
 
   join(session: LiveSession, ask: RoomAsk, permit: Permit, answer: (joined: Joined) => void): Promise<JoinAnswer> {
@@ -165,8 +168,8 @@ class HoldfastEngine implements Engine {
   }
 
   async #start(): Promise<void> {
-    const { nowMs, randomId } = this.#core
-    const birth = { epoch: randomId(birthBytes), tag: randomId(birthBytes), nowMs: () => nowMs() }
+    const { nowMs, wallMs, randomId } = this.#core
+    const birth = { epoch: randomId(birthBytes), tag: randomId(birthBytes), nowMs: () => nowMs(), wallMs: wallMs() }
     await this.#core.ask((store) => store.open(birth))
     await this.#control.start()
     this.#rooms.startPolling()

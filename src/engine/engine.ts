@@ -142,6 +142,8 @@ export interface Engine {
   attach(outlet: Outlet, ask: Omit<Attach, 'node' | 'connection' | 'newSession' | 'holdMs'>): Promise<AttachAnswer>
   /** The row as stored; for the hooks that run before attach. */
   row(session: string): Promise<SessionRow | null>
+  /** How often rights were changed; asked before the hooks run, and compared by attach when it makes a session. */
+  rightsCount(): Promise<number>
 
   /**
    * Puts a reader on the room. `answer` is called synchronously at the point in the outlet's order where `joined`

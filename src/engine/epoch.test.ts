@@ -27,7 +27,7 @@ function replaceableStore(now: () => number) {
   const replace = async (from: MemorySnapshot) => {
     inner = memoryStore({ from })
     epochCount += 1
-    await inner.open({ epoch: `epoch${epochCount}`, tag: `birth${epochCount}`, nowMs: now })
+    await inner.open({ epoch: `epoch${epochCount}`, tag: `birth${epochCount}`, nowMs: now, wallMs: now() })
     for (const follower of followers) {
       const following = await inner.follow(follower.room, follower.hear)
       follower.close = () => following.close()

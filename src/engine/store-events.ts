@@ -37,7 +37,7 @@ export class StoreEvents {
     if (this.#isTaking || eventsMax <= 0) return
     this.#isTaking = true
     this.#core
-      .ask((store) => store.takeEvents({ node: this.#core.node, eventsMax, takenMs }))
+      .ask((store) => store.takeEvents({ node: this.#core.node, having: [...this.#doing], eventsMax, takenMs }))
       .then(
         (events) => {
           this.#isTaking = false

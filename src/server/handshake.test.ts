@@ -76,7 +76,7 @@ describe('before the verdict', () => {
     test(`[HAND-3] ${what} that were read before the verdict close as ${JSON.stringify(closes)}`, async () => {
       const clock = createVirtualClock()
       const core = createNodeCore({
-        store: memoryStore(),
+        store: overridden({ rightsCount: async () => 0 }),
         clock,
         chance: createSeededChance(1),
         settings: readSettings({}),
@@ -172,6 +172,24 @@ describe('what the store refuses', () => {
       expect(askedCount).toBe(3)
     })
   }
+
+  test('[HAND-5, I56] rights that change while the hooks of a new session run are asked for again', async () => {
+    const store = memoryStore()
+    const claims: string[] = []
+    const authenticate = async () => {
+      const role = claims.length === 0 ? 'admin' : 'guest'
+      claims.push(role)
+      if (role === 'admin') await store.changeRights('ann')
+      return { user: 'ann', claims: { role } }
+    }
+    const rig = await createServerRig({ store, authenticate })
+    const peer = await rig.peer()
+    peer.send(hello({ token: 't' }))
+    expect(inShort(await peer.take())[0]).toBe('welcome')
+    expect(claims).toEqual(['admin', 'guest'])
+    const [row] = await store.sessionsOf('ann')
+    expect(row?.claims).toMatchObject({ claims: { role: 'guest' } })
+  })
 
   test('[HAND-10] a store that does not answer ends in store-unavailable, the session kept', async () => {
     const attach = () => Promise.reject(new StoreUnavailable('away'))

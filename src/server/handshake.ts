@@ -34,11 +34,17 @@ interface Asked {
   readonly needsUser: boolean
 }
 
+/** What the store had before the hooks ran. */
+interface Seen {
+  readonly row: SessionRow | null
+  readonly rightsCount: number
+}
+
 export type HandshakeState =
   | { readonly state: 'waiting'; readonly deadlineMs: number }
   | ({ readonly state: 'reading' } & Asked)
-  | ({ readonly state: 'authenticating'; readonly row: SessionRow | null } & Asked)
-  | ({ readonly state: 'attaching'; readonly row: SessionRow | null; readonly proof: Proof } & Asked)
+  | ({ readonly state: 'authenticating' } & Seen & Asked)
+  | ({ readonly state: 'attaching'; readonly proof: Proof } & Seen & Asked)
   | { readonly state: 'welcomed'; readonly ask: Ask; readonly session: LiveSession; readonly attached: Admitted }
   | { readonly state: 'closed'; readonly bye: Bye | null }
 
@@ -104,10 +110,13 @@ function greeted({ admission, clock }: Context, ask: Ask): HandshakeState {
   return { state: 'reading', ask, retryCount: 0, needsUser: false }
 }
 
-/** The row as the hooks will see it; attach compares its `rightsVersion`. */
+/** The row as the hooks will see it, and how rights stand: attach tells whether they are others by then. */
 async function read({ engine }: Context, { ask, retryCount, needsUser }: Step<'reading'>): Promise<HandshakeState> {
-  const row = ask.session === null ? null : await engine.row(ask.session.id)
-  return { state: 'authenticating', ask, retryCount, needsUser, row }
+  const [row, rightsCount] = await Promise.all([
+    ask.session === null ? null : engine.row(ask.session.id),
+    engine.rightsCount(),
+  ])
+  return { state: 'authenticating', ask, retryCount, needsUser, row, rightsCount }
 }
 
 /** A token is always judged. Without one a secret may speak alone, while what proved the user before still holds. */
@@ -142,6 +151,7 @@ async function attach(context: Context, from: Step<'attaching'>, outlet: Outlet)
     user: proof,
     mayTakeOver: ask.token !== null,
     rightsVersion: row?.rightsVersion ?? null,
+    rightsCount: from.rightsCount,
   })
   if (answer.kind === 'refused') return refused(from, answer.attached)
   context.admission.attached(answer.session.id, context.clock.nowMs())

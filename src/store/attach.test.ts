@@ -31,7 +31,7 @@ type Dial = Partial<Attach> & { readonly nextHash: string; readonly attempt: num
 
 async function openWorld(): Promise<World> {
   const store = memoryStore()
-  await store.open({ epoch: 'e', tag: 'b', nowMs: () => 0 })
+  await store.open({ epoch: 'e', tag: 'b', nowMs: () => 0, wallMs: 0 })
   return { store, sessions: 0 }
 }
 

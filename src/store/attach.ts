@@ -19,6 +19,10 @@ export interface AttachView {
   readonly named: SessionRow | null
   /** The session of the ask's user whose `createdBy` is the ask's `nextHash`; the latest one. */
   readonly created: SessionRow | null
+  /** No generation that was ever given, also in a life of the store that is lost, is above it and above the row's. */
+  readonly generationFloor: number
+  /** The count of the last change of the rights of the ask's user. */
+  readonly rightsChanged: number
 }
 
 export type AttachDecision =
@@ -56,7 +60,7 @@ export function decideAttach(view: AttachView, ask: Attach): AttachDecision {
   }
   const isFirst = proof.kind !== 'again'
   const secrets = isFirst ? movedOn(row.secrets, proof.hash, ask.nextHash) : row.secrets
-  return { kind: 'resume', isFirst, row: owned({ ...row, secrets }, ask) }
+  return { kind: 'resume', isFirst, row: owned({ ...row, secrets }, view, ask) }
 }
 
 function stale(row: SessionRow): AttachDecision {
@@ -131,7 +135,8 @@ function create(view: AttachView, ask: Attach, newReason: NewReason): AttachDeci
   const made = view.created
   if (made !== null && ask.attempt <= made.lastAttempt) return stale(made)
   const isAgain = made !== null && made.status.state !== 'ended' && isSameDigest(made.secrets.current, made.createdBy)
-  if (isAgain) return { kind: 'create-again', row: owned(made, ask) }
+  if (view.rightsChanged > ask.rightsCount) return { kind: 'refuse', answer: { kind: 'rights-changed' } }
+  if (isAgain) return { kind: 'create-again', row: owned(made, view, ask) }
 
   const fresh: Omit<SessionRow, 'status'> = {
     id: ask.newSession,
@@ -147,15 +152,19 @@ function create(view: AttachView, ask: Attach, newReason: NewReason): AttachDeci
     holdMs: ask.holdMs,
     rooms: noRooms,
   }
-  return { kind: 'create', row: owned(fresh, ask) }
+  return { kind: 'create', row: owned(fresh, { generationFloor: 0 }, ask) }
 }
 
-function owned(row: Omit<SessionRow, 'status'>, ask: Attach): SessionRow {
+function owned(
+  row: Omit<SessionRow, 'status'>,
+  { generationFloor }: Pick<AttachView, 'generationFloor'>,
+  ask: Attach,
+): SessionRow {
   return {
     ...row,
     claims: ask.user === null ? row.claims : ask.user.claims,
     lastAttempt: ask.attempt,
-    generation: row.generation + 1,
+    generation: Math.max(row.generation, generationFloor) + 1,
     instance: ask.instance,
     holdMs: ask.holdMs,
     status: { state: 'live', node: ask.node, connection: ask.connection },

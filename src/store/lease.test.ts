@@ -34,7 +34,12 @@ interface World {
 async function openStore(world: World, from: MemorySnapshot | null): Promise<void> {
   world.life += 1
   world.store = memoryStore(from === null ? {} : { from })
-  await world.store.open({ epoch: `e${world.life}`, tag: `b${world.life}`, nowMs: () => world.nowMs })
+  await world.store.open({
+    epoch: `e${world.life}`,
+    tag: `b${world.life}`,
+    nowMs: () => world.nowMs,
+    wallMs: world.nowMs,
+  })
 }
 
 async function openWorld(): Promise<World> {

@@ -4,12 +4,6 @@
 import { type HoldClock, isRunning, leftMs } from './hold-time.js'
 import type { Acquire, Acquired, LeaseRow, Released, SessionRow, StoreEvent } from './store.js'
 
-/**
- * How far the namespace's fence jumps when a store is opened anew: grants that an older copy has not seen stay below
- * (up to as many per life as this).
- */
-export const fenceJump = 2 ** 20
-
 export interface AcquireView {
   readonly lease: LeaseRow | null
   /** The session that holds `lease`. */

@@ -5,7 +5,7 @@ import { decideAcquire, decideRelease, freedEvent, granted } from './lease.js'
 import type { Rows } from './memory-rows.js'
 import type { Sessions } from './memory-sessions.js'
 import { dropped, dueOf, endedKeptMs, graceOverEvent, isOwner, withoutLost } from './session.js'
-import type { Acquire, Acquired, LeaseRow, Released, StoreEvent, Tick, Ticked } from './store.js'
+import type { Acquire, Acquired, LeaseRow, Released, Store, StoreEvent, Tick, Ticked } from './store.js'
 
 export class Leases {
   readonly #rows: Rows
@@ -67,14 +67,16 @@ export class Leases {
     return { holdMs, isFrozen: false, hasMore: count >= rowsMax }
   }
 
-  takeEvents(ask: { readonly eventsMax: number; readonly takenMs: number }): readonly StoreEvent[] {
+  takeEvents({ node, having, eventsMax, takenMs }: Parameters<Store['takeEvents']>[0]): readonly StoreEvent[] {
     const { events } = this.#rows.state
     const nowMs = this.#nowMs()
+    const known = new Set(having)
     const taken: StoreEvent[] = []
-    for (const [id, { event, takenUntilMs }] of events) {
-      if (taken.length >= ask.eventsMax) break
-      if (takenUntilMs > nowMs) continue
-      events.set(id, { event, takenUntilMs: nowMs + ask.takenMs })
+    for (const [id, { event, takenUntilMs, takenBy }] of events) {
+      if (taken.length >= eventsMax) break
+      const isLost = takenBy === node && !known.has(id)
+      if (takenUntilMs > nowMs && !isLost) continue
+      events.set(id, { event, takenUntilMs: nowMs + takenMs, takenBy: node })
       taken.push(event)
     }
     return taken

@@ -12,6 +12,9 @@ export interface ControlState {
   readonly leases: Map<string, LeaseRow>
   /** The last fence given. */
   fence: number
+  /** Generations of sessions that come back are above it. */
+  generationFloor: number
+  readonly rights: RightsState
   clock: HoldClock
   /** Hold time at which each node was last heard of. */
   readonly nodes: Map<string, number>
@@ -19,7 +22,19 @@ export interface ControlState {
   readonly endings: Map<string, number>
   /** Who was removed from a room: null until he comes back, then the lowest offset he may read. */
   readonly floors: Map<string, number | null>
-  readonly events: Map<string, { readonly event: StoreEvent; readonly takenUntilMs: number }>
+  readonly events: Map<
+    string,
+    { readonly event: StoreEvent; readonly takenUntilMs: number; readonly takenBy: string | null }
+  >
+}
+
+export interface RightsState {
+  /** How often they were changed. */
+  count: number
+  /** By user: the count of his last change, longest ago first. */
+  readonly changed: Map<string, number>
+  /** Users who were forgotten changed at or before it. */
+  forgottenTo: number
 }
 
 export function newControlState(): ControlState {
@@ -27,6 +42,8 @@ export function newControlState(): ControlState {
     sessions: new Map(),
     leases: new Map(),
     fence: 0,
+    generationFloor: 0,
+    rights: { count: 0, changed: new Map(), forgottenTo: 0 },
     clock: newHoldClock,
     nodes: new Map(),
     endings: new Map(),
@@ -118,7 +135,7 @@ export class Rows {
   }
 
   tell(event: StoreEvent): void {
-    this.state.events.set(event.id, { event, takenUntilMs: Number.NEGATIVE_INFINITY })
+    this.state.events.set(event.id, { event, takenUntilMs: Number.NEGATIVE_INFINITY, takenBy: null })
   }
 
   #rearm(id: string): void {

@@ -23,6 +23,9 @@ import type { Attach, Attached, Membership, Owner, OwnerAnswer, SessionRow } fro
 /** Users whose removal from a room is remembered, in all rooms together. */
 export const floorsMax = 100_000
 
+/** Users whose last change of rights is remembered; of others it counts as the last that was forgotten. */
+export const rightsMax = 10_000
+
 export class Sessions {
   readonly #rows: Rows
   readonly #rooms: Rooms
@@ -37,7 +40,9 @@ export class Sessions {
   attach(ask: Attach): Attached {
     const named = ask.resume === null ? null : this.#rows.session(ask.resume.session)
     const created = ask.user === null ? null : this.#rows.createdBy(ask.user.user, ask.nextHash)
-    const decision = decideAttach({ named: named?.row ?? null, created }, ask)
+    const { generationFloor } = this.#rows.state
+    const rightsChanged = ask.user === null ? 0 : this.#rightsChanged(ask.user.user)
+    const decision = decideAttach({ named: named?.row ?? null, created, generationFloor, rightsChanged }, ask)
     switch (decision.kind) {
       case 'refuse':
         return decision.answer
@@ -165,7 +170,22 @@ export class Sessions {
       const { row } = session
       this.#rows.put({ ...session, row: { ...row, rightsVersion: row.rightsVersion + 1 } })
     }
+    const { rights } = this.#rows.state
+    rights.count += 1
+    rights.changed.delete(user)
+    rights.changed.set(user, rights.count)
+    for (const [oldest, count] of rights.changed) {
+      if (rights.changed.size <= rightsMax) break
+      rights.changed.delete(oldest)
+      rights.forgottenTo = count
+    }
     this.#rooms.appendControl({ kind: 'rights', user, room: null })
+  }
+
+  /** The count of the user's last change. */
+  #rightsChanged(user: string): number {
+    const { changed, forgottenTo } = this.#rows.state.rights
+    return changed.get(user) ?? forgottenTo
   }
 
   /** Who was removed reads from his return on: the first of his sessions that comes back decides for all later ones. */

@@ -36,7 +36,7 @@ async function openMemory(wrap: (store: Store) => Store): Promise<SuiteStore> {
     life += 1
     memory = memoryStore(from === null ? {} : { from })
     const store = wrap(memory)
-    await store.open({ epoch: `epoch ${life}`, tag: `birth ${life}`, nowMs: () => nowMs })
+    await store.open({ epoch: `epoch ${life}`, tag: `birth ${life}`, nowMs: () => nowMs, wallMs: 1.7e12 + nowMs })
     return store
   }
   return {

@@ -2,7 +2,6 @@
 // process may share one. Operations take effect in the order of the calls; answers and hints come in a later turn.
 
 import { interrupted } from './hold-time.js'
-import { fenceJump } from './lease.js'
 import { type Incarnations, reborn } from './log.js'
 import { Boards, type BoardsState, newBoardsState } from './memory-boards.js'
 import { Followers } from './memory-followers.js'
@@ -10,6 +9,7 @@ import { Leases } from './memory-leases.js'
 import { Rooms, type RoomsState } from './memory-rooms.js'
 import { type ControlState, newControlState, Rows } from './memory-rows.js'
 import { Sessions } from './memory-sessions.js'
+import { lifted } from './rising.js'
 import { type Birth, type Store, StoreUnavailable } from './store.js'
 
 export interface MemoryStore extends Store {
@@ -112,6 +112,7 @@ class Memory implements MemoryStore {
   exit: Store['exit'] = async (owner, room) => this.#open().sessions.exit(owner, room)
   remove: Store['remove'] = async (room, user) => this.#open().sessions.remove(room, user)
   changeRights: Store['changeRights'] = async (user) => this.#open().sessions.changeRights(user)
+  rightsCount: Store['rightsCount'] = async () => this.#open().rows.state.rights.count
 
   enter: Store['enter'] = async (owner, room, asked) => {
     const membership = this.#open().sessions.enter(owner, room, asked)
@@ -141,7 +142,9 @@ function assemble(kept: MemorySnapshot, birth: Birth): Parts {
   const { control } = kept
   if (kept.incarnations !== null) {
     control.clock = interrupted(control.clock)
-    control.fence += fenceJump
+    control.fence = lifted(control.fence, birth.wallMs)
+    control.generationFloor = lifted(control.generationFloor, birth.wallMs)
+    control.rights.count = lifted(control.rights.count, birth.wallMs)
   }
 
   // The store's clock goes on where the copy was taken: ages and claims of events need no rewriting.

@@ -24,6 +24,8 @@ export interface Birth {
   readonly tag: string
   /** Monotonic milliseconds; the store's only clock. */
   readonly nowMs: () => number
+  /** Wall clock. Only numbers that must rise over copies of one store are lifted by it; no time is measured with it. */
+  readonly wallMs: number
 }
 
 // Logs.
@@ -207,6 +209,8 @@ export interface Attach {
   readonly mayTakeOver: boolean
   /** The row's rightsVersion that the hooks saw; null when they saw no row. */
   readonly rightsVersion: number | null
+  /** What `rightsCount()` told before the hooks ran: a new session is refused if its user's rights changed since. */
+  readonly rightsCount: number
   readonly holdMs: number
   /** Used when a new session is made. Random, never used before. */
   readonly newSession: string
@@ -380,15 +384,21 @@ export interface Store {
   remove(room: string, user: string): Promise<void>
   /** Raises rightsVersion of the user's sessions and tells `$control`: hooks run again. */
   changeRights(user: string): Promise<void>
+  /** How often rights were changed, of whomever. */
+  rightsCount(): Promise<number>
 
   acquire(ask: Acquire): Promise<Acquired>
   release(ask: { readonly key: string; readonly session: string; readonly fence: number }): Promise<Released>
   lease(key: string): Promise<LeaseRow | null>
 
   tick(ask: Tick): Promise<Ticked>
-  /** Events due, taken for `takenMs` of the store's clock by this node; others do not see them meanwhile. */
+  /**
+   * Events due, taken for `takenMs` of the store's clock by this node; others do not see them meanwhile. What the node
+   * took before and does not name in `having` it never heard of: it is given again at once.
+   */
   takeEvents(ask: {
     readonly node: string
+    readonly having: readonly string[]
     readonly eventsMax: number
     readonly takenMs: number
   }): Promise<readonly StoreEvent[]>

@@ -15,7 +15,7 @@ async function hops(count: number): Promise<void> {
 
 async function openDisturbed(disturbance: Partial<Disturbance>, seed = 1): Promise<Store> {
   const store = disturbStore(memoryStore(), { random: createSeededChance(seed).fraction, sleep: hops, ...disturbance })
-  await store.open({ epoch: 'e', tag: 'b', nowMs: () => 0 })
+  await store.open({ epoch: 'e', tag: 'b', nowMs: () => 0, wallMs: 0 })
   return store
 }
 

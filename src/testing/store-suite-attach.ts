@@ -146,6 +146,42 @@ export const attachRules = suite(({ describe, test, expect }, open) => {
     )
 
     test(
+      '[ATT-6, I56] so it is for a new session: only its own user counts, and only what came since',
+      on(async ({ store, copy, reopen }) => {
+        await store.changeRights('ann')
+        const backup = await copy()
+        const rightsCount = await store.rightsCount()
+        await store.changeRights('bob')
+        expect((await attach(store, { rightsCount })).kind).toBe('created')
+        await store.changeRights('ann')
+        const changed = { kind: 'rights-changed' }
+        expect(await attach(store, { rightsCount, nextHash: 'h2', newSession: 's2' })).toEqual(changed)
+        expect(await attach(store, { rightsCount, attempt: 2, newSession: 's2' })).toEqual(changed)
+        expect((await store.sessionsOf('ann')).map(({ generation }) => generation)).toEqual([1])
+
+        const older = await reopen(backup)
+        await older.changeRights('ann')
+        expect(await attach(older, { rightsCount, nextHash: 'h2', newSession: 's2' })).toEqual(changed)
+      }),
+    )
+
+    test(
+      '[ATT-19, I29] generations rise over restarts, and over copies that have not seen the last ones',
+      on(async ({ store, advance, copy, reopen }) => {
+        await created(store, 's1')
+        const backup = await copy()
+        const resumed = async (on: typeof store, pair: readonly [string, string], attempt: number) =>
+          accepted(await resume(on, pair, attempt)).row.generation
+        const generations = [await resumed(store, ['first-s1', 'h2'], 2), await resumed(store, ['h2', 'h3'], 3)]
+        for (const attempt of [4, 5]) {
+          await advance(1_000)
+          generations.push(await resumed(await reopen(backup), ['first-s1', `h${attempt}`], attempt))
+        }
+        expect(generations).toEqual([...new Set(generations)].sort((a, b) => a - b))
+      }),
+    )
+
+    test(
       '[ATT-7, I33] a resume tells each lease it holds, and each it lost until the client has surely read it',
       on(async (suite) => {
         const { store } = suite

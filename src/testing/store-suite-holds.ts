@@ -276,7 +276,12 @@ export const holdRules = suite(({ describe, test, expect }, open) => {
       on(async ({ store, advance }) => {
         const row = await created(store, 's1')
         await store.end({ ...ownerOf(row), reason: 'kicked' })
-        const take = (node: string) => store.takeEvents({ node, eventsMax: 9, takenMs: 1_000 })
+        const taken: string[] = []
+        const take = async (node: string) => {
+          const some = await store.takeEvents({ node, having: taken, eventsMax: 9, takenMs: 1_000 })
+          taken.push(...some.map(({ id }) => id))
+          return some
+        }
         const both = await Promise.all([take('n1'), take('n2')])
         expect(both.flat().length).toBe(1)
         await advance(999)
@@ -291,13 +296,34 @@ export const holdRules = suite(({ describe, test, expect }, open) => {
     )
 
     test(
+      '[EVT-1, F20] what a node took and does not have, because the answer was lost, it is given again at once',
+      on(async ({ store }) => {
+        const row = await created(store, 's1')
+        await store.end({ ...ownerOf(row), reason: 'kicked' })
+        const take = (node: string, having: readonly string[]) =>
+          store.takeEvents({ node, having, eventsMax: 9, takenMs: 30_000 })
+        const lost = await take('n1', [])
+        expect(lost.length).toBe(1)
+        expect(await take('n2', [])).toEqual([])
+        expect(await take('n1', [])).toEqual(lost)
+        expect(
+          await take(
+            'n1',
+            lost.map(({ id }) => id),
+          ),
+        ).toEqual([])
+      }),
+    )
+
+    test(
       '[EVT-2] events come in the order of what happened, at most eventsMax at once, each with an id of its own',
       on(async ({ store }) => {
         const rows = await Promise.all(numbers(1, 5).map((n) => created(store, `s${n}`, { user: user(`u${n}`) })))
         for (const row of rows) await store.end({ ...ownerOf(row), reason: 'left' })
         const taken: StoreEvent[] = []
         for (const count of [2, 2, 1]) {
-          const some = await store.takeEvents({ node: 'n1', eventsMax: 2, takenMs: 1_000 })
+          const having = taken.map(({ id }) => id)
+          const some = await store.takeEvents({ node: 'n1', having, eventsMax: 2, takenMs: 1_000 })
           expect(some.length).toBe(count)
           taken.push(...some)
         }
@@ -311,10 +337,10 @@ export const holdRules = suite(({ describe, test, expect }, open) => {
       on(async ({ store, reopen, advance }) => {
         const row = await created(store, 's1')
         await store.end({ ...ownerOf(row), reason: 'left' })
-        const taken = await store.takeEvents({ node: 'n1', eventsMax: 9, takenMs: 1_000 })
+        const taken = await store.takeEvents({ node: 'n1', having: [], eventsMax: 9, takenMs: 1_000 })
         const next = await reopen()
         await advance(1_000)
-        expect(await next.takeEvents({ node: 'n2', eventsMax: 9, takenMs: 1_000 })).toEqual(taken)
+        expect(await next.takeEvents({ node: 'n2', having: [], eventsMax: 9, takenMs: 1_000 })).toEqual(taken)
       }),
     )
   })

@@ -75,6 +75,17 @@ export const leaseRules = suite(({ describe, test, expect }, open) => {
     )
 
     test(
+      '[LEASE-3, I29] also over two lives that began with the same copy',
+      on(async ({ store, advance, copy, reopen }) => {
+        const row = await created(store, 's1')
+        const backup = await copy()
+        const first = await fenceOf(acquire(await reopen(backup), row, 'a'))
+        await advance(1_000)
+        expect(await fenceOf(acquire(await reopen(backup), row, 'a'))).toBeGreaterThan(first)
+      }),
+    )
+
+    test(
       '[LEASE-4, A50, I30] only the term in force can be released; an older one is told that it is fenced',
       on(async ({ store }) => {
         const [one, two] = [await created(store, 's1'), await created(store, 's2', bob)]

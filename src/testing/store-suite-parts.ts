@@ -157,6 +157,7 @@ export function attach(store: Store, details: Partial<Attach> = {}): Promise<Att
     user: { user: 'ann', claims: { role: 'player' } },
     mayTakeOver: false,
     rightsVersion: null,
+    rightsCount: Number.MAX_SAFE_INTEGER,
     holdMs: 120_000,
     newSession: 's1',
     ...details,
@@ -252,7 +253,7 @@ export async function holdFor(
 
 /** All events that wait, settled. */
 export async function events(store: Store): Promise<readonly StoreEvent[]> {
-  const taken = await store.takeEvents({ node: 'n1', eventsMax: 1_000, takenMs: 1_000 })
+  const taken = await store.takeEvents({ node: 'n1', having: [], eventsMax: 1_000, takenMs: 1_000 })
   await store.settleEvents(taken.map(({ id }) => id))
   return taken
 }

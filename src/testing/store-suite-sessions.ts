@@ -137,6 +137,19 @@ export const sessionRules = suite(({ describe, test, expect }, open) => {
         expect(await store.session('s3')).toEqual(other)
       }),
     )
+
+    test(
+      '[SES-6] each change is counted, over restarts too',
+      on(async ({ store, reopen }) => {
+        const before = await store.rightsCount()
+        await store.changeRights('ann')
+        const counts = [before, await store.rightsCount()]
+        const next = await reopen()
+        await next.changeRights('bob')
+        counts.push(await next.rightsCount())
+        expect(counts).toEqual([...new Set(counts)].sort((a, b) => a - b))
+      }),
+    )
   })
 
   describe('the end', () => {

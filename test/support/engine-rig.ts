@@ -297,6 +297,7 @@ export class Client {
       user: { user: this.user, claims: null },
       mayTakeOver: true,
       rightsVersion: row?.rightsVersion ?? null,
+      rightsCount: Number.MAX_SAFE_INTEGER,
     })
     const answer = await this.#orClosed(outlet, asking)
     // Its welcome is not read: the pair of secrets stays what it was.
