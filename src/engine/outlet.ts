@@ -3,9 +3,9 @@
 
 import { afterClose } from '../protocol/after-close.js'
 import { type CloseReason, closeTable, codeOf } from '../protocol/close.js'
-import type { ServerFrame } from '../protocol/frames.js'
+import type { Bye, ServerFrame } from '../protocol/frames.js'
 import type { Core } from './core.js'
-import { frameBytes } from './encode.js'
+import { type Encoding, webSocketFrames } from './encoding.js'
 import type { DropReason, Outlet } from './engine.js'
 import { PageSlots } from './page-slots.js'
 import type { Presence, Watcher } from './presence.js'
@@ -15,6 +15,15 @@ import type { Transport } from './transport.js'
 import { Watch } from './watch.js'
 
 export type ByeAsk = Parameters<Outlet['close']>[0]
+
+export interface OutletWay {
+  /** The other end is silent or stuck; nobody waits for its part of the closing handshake. */
+  readonly judged?: (outlet: ConnectionOutlet) => void
+  /** Default: WebSocket frames. */
+  readonly encoding?: Encoding
+  /** The other end never says anything: its silence is no sign. */
+  readonly isOneWay?: boolean
+}
 
 /** Shared by all who have none; never pushed to. */
 const none: Reader[] = []
@@ -35,6 +44,7 @@ export class ConnectionOutlet implements Outlet {
   session: string | null = null
   isMarked = false
   readonly #core: Core
+  readonly #encoding: Encoding
   readonly #transport: Transport
   readonly #watch: Watch
   readonly #watchers = new Map<string, RoomWatcher>()
@@ -51,20 +61,16 @@ export class ConnectionOutlet implements Outlet {
   #writeTurn = 0
   readonly #whenWritten = () => this.#written()
 
-  /** `judged`: the other end is silent or stuck; nobody waits for its part of the closing handshake. */
-  constructor(
-    core: Core,
-    transport: Transport,
-    connection: string,
-    judged: (outlet: ConnectionOutlet) => void = () => {},
-  ) {
+  constructor(core: Core, transport: Transport, connection: string, way: OutletWay = {}) {
     this.#core = core
-    this.#judged = judged
+    this.#encoding = way.encoding ?? webSocketFrames
+    this.#judged = way.judged ?? (() => {})
     this.#transport = transport
     this.connection = connection
     this.#watch = new Watch(core, {
       beat: (everyMs) => this.#beat(everyMs),
       lost: (reason) => this.close({ reason }),
+      isOneWay: way.isOneWay ?? false,
     })
   }
 
@@ -73,7 +79,7 @@ export class ConnectionOutlet implements Outlet {
   }
 
   send(frame: ServerFrame): void {
-    if (this.#isOpen) this.#queue(frameBytes(frame))
+    if (this.#isOpen) this.#queue(this.#encoding.frame(frame))
   }
 
   heard(): void {
@@ -99,6 +105,8 @@ export class ConnectionOutlet implements Outlet {
   }
 
   signal(frame: Uint8Array, bySession: string | null): void {
+    // A signal is encoded once, for those who take WebSocket frames; streams carry what is logged.
+    if (this.#encoding !== webSocketFrames) return
     if (!this.#isOpen || this.#isWriting || bySession === this.session) return
     if (this.#controlBytes <= signalBytesMax) this.#queue(frame)
   }
@@ -141,7 +149,7 @@ export class ConnectionOutlet implements Outlet {
     this.closedAs = reason
     // A connection that takes nothing would only pin the answers that it does not take.
     const isStuck = reason === 'slow' || reason === 'heartbeat-lost'
-    const last = joined([...(isStuck ? [] : this.#controls), byeFrame(bye, reason)])
+    const last = joined([...(isStuck ? [] : this.#controls), this.#encoding.frame(byeFrame(bye, reason))])
     this.stop()
     try {
       this.#transport.close(codeOf(reason), reason, last)
@@ -288,11 +296,11 @@ export function dropReasonOf(closed: CloseReason): DropReason {
   }
 }
 
-function byeFrame(bye: ByeAsk, reason: CloseReason): Uint8Array {
+function byeFrame(bye: ByeAsk, reason: CloseReason): Bye {
   const code = codeOf(reason)
   const after = afterClose(code)
   const { afterMs, instance, lastAttempt, ended } = bye
-  return frameBytes({
+  return {
     type: 'bye',
     code,
     reason,
@@ -303,7 +311,7 @@ function byeFrame(bye: ByeAsk, reason: CloseReason): Uint8Array {
     ...(instance !== undefined && { instance }),
     ...(lastAttempt !== undefined && { lastAttempt }),
     ...(ended !== undefined && { ended }),
-  })
+  }
 }
 
 function joined(frames: readonly Uint8Array[]): Uint8Array {

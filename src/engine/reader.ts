@@ -1,11 +1,9 @@
 // The place of one connection in one log. It moves forward only: by pages of the store while it is behind the tail,
 // else by slices of the tail, and between the two there is no seam. It writes nothing itself: its outlet takes.
 
-import { encodeEntry } from '../protocol/encode.js'
 import type { Position } from '../protocol/position.js'
-import { frameBinary, frameText } from '../protocol/websocket-frame.js'
-import type { Entry, Page } from '../store/store.js'
-import { frameBytes } from './encode.js'
+import type { Page } from '../store/store.js'
+import { type Encoding, entryBytes } from './encoding.js'
 import type { PageSlots } from './page-slots.js'
 import type { Tail } from './tail.js'
 import type { Taking } from './taking.js'
@@ -13,6 +11,8 @@ import type { Taking } from './taking.js'
 /** What a reader needs of its room. */
 export interface ReaderRoom {
   readonly name: string
+  /** How its tail, and everything else for this reader, is written. */
+  readonly encoding: Encoding
   /** Null until the room is attached. */
   readonly tail: Tail | null
   /** The `live` frame of this room: one for all. */
@@ -200,7 +200,9 @@ export class Reader {
       if (this.#liveAt !== null) this.#liveAt = page.head.offset
     }
     const isInTail = this.room.tail?.reach(page.start) === 'here'
-    if (!isInTail) for (const entry of page.entries) frames.push(entryFrame(this.room.name, entry))
+    const { name, encoding } = this.room
+    const own = isInTail ? [] : page.entries
+    for (const entry of own) frames.push({ bytes: entryBytes(encoding, name, entry), position: entry.position })
     if (frames.length === 0) {
       this.#position = page.start
       this.#settle(isInTail ? 'more' : 'nothing')
@@ -212,7 +214,8 @@ export class Reader {
   }
 
   #gapFrame(page: Page, { reason, from, to }: Extract<Page['verdict'], { kind: 'gap' }>): PageFrame {
-    const bytes = frameBytes({ type: 'gap', room: this.room.name, reason, from, to, next: page.start })
+    const { name, encoding } = this.room
+    const bytes = encoding.frame({ type: 'gap', room: name, reason, from, to, next: page.start })
     return { bytes, position: page.start }
   }
 
@@ -251,9 +254,4 @@ export interface ReaderStart {
   readonly liveAt: number
   /** Once: `live` was put into a write, or the reader was closed before. */
   readonly settled: (isLive: boolean) => void
-}
-
-function entryFrame(room: string, entry: Entry): PageFrame {
-  const payload = encodeEntry(room, entry)
-  return { bytes: typeof payload === 'string' ? frameText(payload) : frameBinary(payload), position: entry.position }
 }

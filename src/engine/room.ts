@@ -7,9 +7,11 @@ import type { Core } from './core.js'
 import { frameBytes, givenData } from './encode.js'
 import type { RoomOptions } from './engine.js'
 import { Follower, type FollowerHost } from './follower.js'
+import { webSocketFrames } from './encoding.js'
 import { Presence } from './presence.js'
 import type { Reader, ReaderRoom } from './reader.js'
 import { Tail } from './tail.js'
+import { RoomEvents } from './room-events.js'
 import type { Tails } from './tails.js'
 
 /** Where a join starts. */
@@ -26,7 +28,10 @@ const pastEpochsMax = 8
 
 export class Room implements ReaderRoom, FollowerHost {
   readonly name: string
+  readonly encoding = webSocketFrames
   readonly liveFrame: Uint8Array
+  /** The same room for readers of server-sent events. */
+  readonly events: RoomEvents
   readonly follower: Follower
   /** Null: the room has none. */
   readonly presence: Presence | null
@@ -58,6 +63,7 @@ export class Room implements ReaderRoom, FollowerHost {
     // A tail that is further behind than it can hold starts anew.
     this.follower = new Follower(core, name, this, { replayMax: core.settings.tailEntriesMax })
     this.#backOff = new BackOff(core)
+    this.events = new RoomEvents(this, () => core.nowMs())
     const { presence } = options
     this.presence = presence === null ? null : new Presence(core, name, presence.membersMax, () => this.checkUse())
   }
@@ -110,6 +116,12 @@ export class Room implements ReaderRoom, FollowerHost {
     this.follower.note(entry.position)
   }
 
+  /** Once per beat: what is too old goes, and the encoding that nobody reads any more. */
+  age(nowMs: number): void {
+    this.tail?.age(nowMs)
+    this.events.age(nowMs)
+  }
+
   // What the follower tells.
 
   attached(head: Position): void {
@@ -125,6 +137,7 @@ export class Room implements ReaderRoom, FollowerHost {
     const nowMs = this.#core.nowMs()
     for (const entry of entries) {
       this.tail?.append(entry, nowMs)
+      this.events.append(entry, nowMs)
       this.#isIn(entry.position.epoch)
     }
     this.#core.turn.settle(this)
@@ -132,12 +145,14 @@ export class Room implements ReaderRoom, FollowerHost {
 
   renewed(head: Position): void {
     this.tail?.renew(head)
+    this.events.renew(head)
     this.#isIn(head.epoch)
     this.#core.turn.settle(this)
   }
 
   broken(page: Page): void {
     this.tail?.reset(page.start)
+    this.events.forget()
     this.#isIn(page.start.epoch)
     this.entries(page.entries)
     for (const reader of this.#readers) reader.tailMoved(true)
@@ -160,6 +175,7 @@ export class Room implements ReaderRoom, FollowerHost {
     this.#backOff.cancel()
     this.tail?.clear()
     this.tail = null
+    this.events.forget()
   }
 
   /** Many come back at once and from one position: they share one flight. */
@@ -198,10 +214,10 @@ export class Room implements ReaderRoom, FollowerHost {
 
   /** A page that ends where the tail begins belongs to the tail: the next one who comes back reads no store. */
   #warm(page: Page): void {
-    const { tail } = this
-    if (tail === null) return
-    const before = page.entries.slice(0, Math.max(0, tail.first - 1 - page.start.offset))
-    tail.prepend(page.start, before, this.#core.nowMs())
+    for (const tail of [this.tail, this.events.made]) {
+      const before = page.entries.slice(0, Math.max(0, (tail?.first ?? 0) - 1 - page.start.offset))
+      tail?.prepend(page.start, before, this.#core.nowMs())
+    }
   }
 
   /** A new incarnation of the store may have lost more than the log shows. */

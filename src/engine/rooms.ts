@@ -96,7 +96,7 @@ export class Rooms {
     const nowMs = this.#core.nowMs()
     const read: Room[] = []
     for (const room of this.#rooms.values()) {
-      room.tail?.age(nowMs)
+      room.age(nowMs)
       if (room.readerCount > 0) read.push(room)
       if (room.presence?.isWatched === true) room.presence.mirror.refresh()
     }

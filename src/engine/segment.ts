@@ -1,8 +1,9 @@
-// A piece of a tail: entries of one epoch as ready-to-send WebSocket frames in one piece of memory. Bytes are written
+// A piece of a tail: entries of one epoch as ready-to-send bytes (whole frames) in one piece of memory. Bytes are written
 // once, never moved and never reused, because transports keep references to them until the kernel took them.
 
-import { type EncodableEntry, encodeEntry } from '../protocol/encode.js'
-import { frameLength, writeFrame } from '../protocol/websocket-frame.js'
+import type { EncodableEntry } from '../protocol/encode.js'
+import type { Position } from '../protocol/position.js'
+import type { Encoding } from './encoding.js'
 
 const smallestBytes = 2_048
 const largestBytes = 65_536
@@ -12,33 +13,42 @@ export function nextCapacity(beforeBytes: number): number {
   return Math.min(largestBytes, Math.max(smallestBytes, beforeBytes * 2))
 }
 
+export interface SegmentStart {
+  readonly room: string
+  readonly encoding: Encoding
+  readonly capacity: number
+}
+
 export class Segment {
   readonly epoch: string
   readonly firstOffset: number
   /** When the newest entry was added. */
   lastAddedMs = 0
+  readonly #encoding: Encoding
   readonly #bytes: Uint8Array
   /** Where each entry's frame ends. */
   readonly #ends: number[] = []
   readonly #tags: string[] = []
 
-  private constructor(epoch: string, firstOffset: number, capacity: number) {
+  private constructor(encoding: Encoding, { epoch, offset }: Position, capacity: number) {
+    this.#encoding = encoding
     this.epoch = epoch
-    this.firstOffset = firstOffset
+    this.firstOffset = offset
     this.#bytes = new Uint8Array(capacity)
   }
 
   /** A segment with its first entry; larger than `capacity` when the entry is. */
-  static startedWith(room: string, entry: EncodableEntry, capacity: number, nowMs: number): Segment {
-    const frame = encodeEntry(room, entry)
-    const segment = new Segment(entry.position.epoch, entry.position.offset, Math.max(capacity, frameLength(frame)))
+  static startedWith(start: SegmentStart, entry: EncodableEntry, nowMs: number): Segment {
+    const { room, encoding, capacity } = start
+    const frame = encoding.entry(room, entry)
+    const segment = new Segment(encoding, entry.position, Math.max(capacity, encoding.length(frame)))
     if (!segment.#add(frame, entry.position.tag, nowMs)) throw new Error(`an entry of ${room} has another length`)
     return segment
   }
 
   /** False, and nothing was added, when it does not fit. The entry must be the next one, of the same epoch. */
   add(room: string, entry: EncodableEntry, nowMs: number): boolean {
-    return this.#add(encodeEntry(room, entry), entry.position.tag, nowMs)
+    return this.#add(this.#encoding.entry(room, entry), entry.position.tag, nowMs)
   }
 
   get lastOffset(): number {
@@ -76,7 +86,7 @@ export class Segment {
   }
 
   #add(frame: string | Uint8Array, tag: string, nowMs: number): boolean {
-    const end = writeFrame(frame, this.#bytes, this.#ends.at(-1) ?? 0)
+    const end = this.#encoding.write(frame, this.#bytes, this.#ends.at(-1) ?? 0)
     if (end === -1) return false
     this.#ends.push(end)
     this.#tags.push(tag)

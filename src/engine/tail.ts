@@ -3,6 +3,8 @@
 
 import type { EncodableEntry } from '../protocol/encode.js'
 import type { Position } from '../protocol/position.js'
+import { type Encoding, webSocketFrames } from './encoding.js'
+import { entryOfFrame } from './decode-frame.js'
 import { nextCapacity, Segment } from './segment.js'
 import type { Tails } from './tails.js'
 
@@ -37,6 +39,7 @@ interface Memo {
 /** Starts empty at a position: the entries behind it are appended, in order, without a hole. */
 export class Tail {
   readonly #room: string
+  readonly #encoding: Encoding
   readonly #limits: TailLimits
   readonly #tails: Tails
   #segments: Segment[] = []
@@ -49,8 +52,9 @@ export class Tail {
   /** Readers of one room stand mostly at one position: they share one slice. */
   #memo: Memo | null = null
 
-  constructor(room: string, start: Position, limits: TailLimits, tails: Tails) {
+  constructor(room: string, start: Position, limits: TailLimits, tails: Tails, encoding: Encoding = webSocketFrames) {
     this.#room = room
+    this.#encoding = encoding
     this.#limits = limits
     this.#tails = tails
     this.#base = start
@@ -83,7 +87,7 @@ export class Tail {
     }
     const last = this.#segments.at(-1)
     if (last === undefined || last.epoch !== position.epoch || !last.add(this.#room, entry, nowMs)) {
-      this.#grow(Segment.startedWith(this.#room, entry, nextCapacity(last?.capacity ?? 0), nowMs))
+      this.#grow(this.#started(entry, last, nowMs))
     }
     this.#head = position
     this.#memo = null
@@ -100,7 +104,7 @@ export class Tail {
     for (const entry of entries) {
       const segment = built.at(-1)
       if (segment?.epoch === entry.position.epoch && segment.add(this.#room, entry, nowMs)) continue
-      built.push(Segment.startedWith(this.#room, entry, nextCapacity(segment?.capacity ?? 0), nowMs))
+      built.push(this.#started(entry, segment, nowMs))
     }
     const bytes = built.reduce((sum, segment) => sum + segment.capacity, 0)
     if (this.#capacity + bytes > this.#limits.bytesMax) return
@@ -110,6 +114,23 @@ export class Tail {
     this.#capacity += bytes
     this.#memo = null
     this.#tails.grew(this, bytes)
+  }
+
+  /** The same entries in another encoding: each is encoded now, and not again. */
+  inOther(encoding: Encoding, nowMs: number): Tail {
+    const start = this.positionAt(this.#first - 1) ?? this.#base
+    const other = new Tail(this.#room, start, this.#limits, this.#tails, encoding)
+    for (let offset = start.offset + 1; offset <= this.#head.offset; offset++) {
+      const frame = this.#segmentOf(offset)?.frames(offset - 1, offset)
+      // Memory is short, and this tail has just given some back: then the other one begins at the head.
+      if (frame === undefined) {
+        other.reset(this.#head)
+        break
+      }
+      other.append(entryOfFrame(frame), nowMs)
+    }
+    other.renew(this.#head)
+    return other
   }
 
   /** The head's entry is the same, told by a newer epoch. */
@@ -184,6 +205,11 @@ export class Tail {
     this.#memo = null
     this.#tails.shrank(this, capacity)
     return true
+  }
+
+  #started(entry: EncodableEntry, before: Segment | undefined, nowMs: number): Segment {
+    const capacity = nextCapacity(before?.capacity ?? 0)
+    return Segment.startedWith({ room: this.#room, encoding: this.#encoding, capacity }, entry, nowMs)
   }
 
   #grow(segment: Segment): void {

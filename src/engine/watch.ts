@@ -8,6 +8,8 @@ export interface WatchHost {
   /** Time for a beat: the interval that it tells. */
   beat(everyMs: number): void
   lost(reason: 'heartbeat-lost' | 'slow'): void
+  /** The other end never says anything: its silence is not judged. */
+  readonly isOneWay: boolean
 }
 
 /** After a late wake the bytes that came meanwhile are heard before anybody is judged. */
@@ -74,7 +76,7 @@ export class Watch {
   }
 
   #silentAtMs(): number {
-    if (this.#beatAtMs === Number.POSITIVE_INFINITY) return Number.POSITIVE_INFINITY
+    if (this.#beatAtMs === Number.POSITIVE_INFINITY || this.#host.isOneWay) return Number.POSITIVE_INFINITY
     return this.#heardMs + this.#everyMs + this.#core.settings.heartbeatTimeoutMs
   }
 
