@@ -68,7 +68,10 @@ export async function report(summary: Summary, how: { readonly isJson: boolean; 
       })
     }
   }
-  const { seeds, steps, faults, violations, determinism, seconds } = summary
+  const { seeds, steps, faults, violations, determinism, seconds, probes, neverHit } = summary
+  print('probes: how often each rare branch was taken')
+  for (const [name, count] of Object.entries(probes)) print(`  ${String(count).padStart(9)}  ${name}`)
+  print(`never hit: ${neverHit.length === 0 ? 'none' : neverHit.join(' · ')}`)
   print(
     `sim: ${seeds} seeds, ${steps} steps, ${faults} faults, ${violations} violations, determinism: ${determinism}, ${seconds} s`,
   )

@@ -3,12 +3,12 @@
 
 import { readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { fileURLToPath } from 'node:url'
 import { readOptions } from '../tools/options.js'
+import { bundle } from './bundle.js'
+import type * as entry from './entry.js'
 import { type Plan, planOf } from './plan.js'
-import { commandOf, createProgress, replay, report } from './report.js'
+import { commandOf, createProgress } from './report.js'
 import { runSeeds } from './seeds.js'
-import { serve } from './worker.js'
 
 const help = `npm run sim [-- options]
 
@@ -23,7 +23,7 @@ checks every invariant. The same seed gives the same run.
   --plan FILE  only this plan, as a failure that was made small leaves it in artefacts/sim
   --trace      with --seed or --plan: prints everything that happened
   --no-shrink  prints a failure as it is
-  --json       one object: seeds, steps, faults, violations, determinism, seconds, failed
+  --json       one object: seeds, steps, faults, violations, determinism, seconds, failed, probes, neverHit
   --help       this text
 
 Exit code: 0 nothing fell, 1 something did, 2 a wrong option.
@@ -58,20 +58,29 @@ async function main(): Promise<number | null> {
     wholeOf(name, values[name]),
   ) as [number, number, number, number, number]
   const showing = { trace: values.trace === true, mustShrink: values['no-shrink'] !== true }
-  if (values.seed !== undefined) return (await replay(planOf(seed), commandOf(seed), showing)) ? 1 : 0
-  if (values.plan !== undefined) {
-    const again = `npm run sim -- --plan ${values.plan}`
-    return (await replay(planIn(values.plan), again, showing)) ? 1 : 0
-  }
+  const replayed = async (plan: Plan, again: string) =>
+    (await inSimulator(({ replay }) => replay(plan, again, showing))) ? 1 : 0
+  if (values.seed !== undefined) return replayed(planOf(seed), commandOf(seed))
+  if (values.plan !== undefined) return replayed(planIn(values.plan), `npm run sim -- --plan ${values.plan}`)
   const isJson = values.json === true
   const summary = await runSeeds({
     seeds: Array.from({ length: seeds }, (_, index) => from + index),
     twiceCount: twice,
     workerCount: workers,
-    script: fileURLToPath(import.meta.url),
     progress: isJson ? () => {} : createProgress(() => performance.now()),
   })
-  return report(summary, { isJson, mustShrink: showing.mustShrink })
+  return inSimulator(({ report }) => report(summary, { isJson, mustShrink: showing.mustShrink }))
+}
+
+/** In this process, with the sources named where an error comes from. */
+async function inSimulator<T>(act: (simulator: typeof entry) => Promise<T>): Promise<T> {
+  process.setSourceMapsEnabled(true)
+  const bundled = await bundle()
+  try {
+    return await act(await bundled.load())
+  } finally {
+    bundled.remove()
+  }
 }
 
 /** What was typed and cannot be meant; the message says what can. */
@@ -109,8 +118,5 @@ async function run(): Promise<number | null> {
   }
 }
 
-if (process.argv.includes('--worker')) serve()
-else {
-  const code = await run()
-  if (code !== null) process.exitCode = code
-}
+const code = await run()
+if (code !== null) process.exitCode = code

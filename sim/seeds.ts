@@ -1,7 +1,9 @@
 // Many seeds over several processes: each is given the next seed when it has done one.
 
 import { type ChildProcess, fork } from 'node:child_process'
+import { bundle } from './bundle.js'
 import type { Violation } from './checks/check.js'
+import { probes } from './probes.js'
 
 export interface SeedAsk {
   readonly seed: number
@@ -17,6 +19,8 @@ export interface SeedResult {
   /** False: two runs of it differed. */
   readonly isSame: boolean
   readonly violations: readonly Violation[]
+  /** Of each probe of the bundle, in their order. */
+  readonly hits: readonly number[]
 }
 
 export interface Summary {
@@ -26,6 +30,9 @@ export interface Summary {
   readonly violations: number
   readonly determinism: 'same' | 'different'
   readonly seconds: number
+  /** How often each was hit, by name. */
+  readonly probes: Readonly<Record<string, number>>
+  readonly neverHit: readonly string[]
   readonly failed: readonly SeedResult[]
 }
 
@@ -34,13 +41,20 @@ export interface SeedsAsk {
   /** How many of them run twice. */
   readonly twiceCount: number
   readonly workerCount: number
-  /** The command that serves seeds when it is called with `--worker`. */
-  readonly script: string
   readonly progress: (done: number, count: number, failedCount: number) => void
 }
 
 export async function runSeeds(ask: SeedsAsk): Promise<Summary> {
   const startMs = Date.now()
+  const bundled = await bundle()
+  try {
+    return summaryOf(await resultsOf(ask, bundled.file), startMs)
+  } finally {
+    bundled.remove()
+  }
+}
+
+async function resultsOf(ask: SeedsAsk, file: string): Promise<readonly SeedResult[]> {
   const results: SeedResult[] = []
   let failedCount = 0
   let next = 0
@@ -55,22 +69,33 @@ export async function runSeeds(ask: SeedsAsk): Promise<Summary> {
     if (!result.isSame || result.violations.length > 0) failedCount += 1
     ask.progress(results.length, ask.seeds.length, failedCount)
   }
-  await Promise.all(Array.from({ length: ask.workerCount }, () => work(ask.script, take, got)))
+  await Promise.all(Array.from({ length: ask.workerCount }, () => work(file, take, got)))
+  return results
+}
+
+function summaryOf(results: readonly SeedResult[], startMs: number): Summary {
   const failed = results.filter(({ isSame, violations }) => !isSame || violations.length > 0)
+  const hits = probes.map(({ name }, index) => [name, sum(results, (result) => result.hits[index] ?? 0)] as const)
   return {
     seeds: results.length,
     steps: sum(results, ({ steps }) => steps),
     faults: sum(results, ({ faults }) => faults),
     violations: sum(results, ({ violations }) => violations.length),
     determinism: results.every(({ isSame }) => isSame) ? 'same' : 'different',
-    seconds: Math.round((Date.now() - startMs) / 100) / 10,
+    seconds: secondsSince(startMs),
+    probes: Object.fromEntries(hits),
+    neverHit: hits.filter(([, count]) => count === 0).map(([name]) => name),
     failed: failed.toSorted((a, b) => a.seed - b.seed),
   }
 }
 
-function work(script: string, take: () => SeedAsk | null, got: (result: SeedResult) => void): Promise<void> {
+export function secondsSince(startMs: number): number {
+  return Math.round((Date.now() - startMs) / 100) / 10
+}
+
+function work(file: string, take: () => SeedAsk | null, got: (result: SeedResult) => void): Promise<void> {
   return new Promise((resolve, reject) => {
-    const worker: ChildProcess = fork(script, ['--worker'], { execArgv: ['--import', 'tsx'] })
+    const worker = startWorker(file)
     let isDone = false
     const give = () => {
       const seed = take()
@@ -89,6 +114,11 @@ function work(script: string, take: () => SeedAsk | null, got: (result: SeedResu
     worker.on('error', reject)
     give()
   })
+}
+
+/** A process of this bundle: each ask that it is sent it answers with a result, until its parent lets go of it. */
+export function startWorker(file: string): ChildProcess {
+  return fork(file, ['--worker'], { execArgv: ['--enable-source-maps'] })
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {
