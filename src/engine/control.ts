@@ -9,6 +9,7 @@ import { Follower, type FollowerHost } from './follower.js'
 import type { Joins } from './joins.js'
 import type { Session } from './session.js'
 import type { Sessions } from './sessions.js'
+import type { Visits } from './visits.js'
 
 /** Rows read at once when every session is looked after. */
 const rowsInFlightMax = 32
@@ -17,14 +18,16 @@ export class Control implements FollowerHost {
   readonly #core: Core
   readonly #sessions: Sessions
   readonly #joins: Joins
+  readonly #visits: Visits
   readonly #follower: Follower
   #verifying: Promise<void> | null = null
   #epoch: string | null = null
 
-  constructor(core: Core, sessions: Sessions, joins: Joins) {
+  constructor(core: Core, { sessions, joins, visits }: { sessions: Sessions; joins: Joins; visits: Visits }) {
     this.#core = core
     this.#sessions = sessions
     this.#joins = joins
+    this.#visits = visits
     this.#follower = new Follower(core, controlRoom, this, { replayMax: Number.MAX_SAFE_INTEGER })
   }
 
@@ -42,6 +45,7 @@ export class Control implements FollowerHost {
    * One that another node owns, or that is held, is closed; its client comes back.
    */
   verifyAll(): void {
+    this.#visits.doubtAll()
     this.#verifying ??= this.#verify().finally(() => {
       this.#verifying = null
     })
@@ -112,6 +116,7 @@ export class Control implements FollowerHost {
   }
 
   #rights(user: string, room: string | null): void {
+    this.#visits.rightsChanged(user, room)
     for (const session of this.#sessions.live.values()) {
       if (session.user !== user) continue
       if (room === null) this.#core.host.reauthorise(session)

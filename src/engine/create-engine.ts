@@ -26,6 +26,7 @@ import { type AttachAsk, Sessions } from './sessions.js'
 import { StoreEvents } from './store-events.js'
 import { Ticker } from './ticker.js'
 import type { Transport } from './transport.js'
+import { Visits } from './visits.js'
 
 const connectionIdBytes = 9
 const birthBytes = 8
@@ -36,6 +37,7 @@ export function createEngine(options: EngineOptions): Engine {
 
 class HoldfastEngine implements Engine {
   readonly store: Store
+  readonly visits: Visits
   readonly #core: Core
   readonly #rooms: Rooms
   readonly #joins: Joins
@@ -60,7 +62,12 @@ class HoldfastEngine implements Engine {
       resumed: (session) => this.#leaveUnasked(session),
       over: (session) => this.#joins.over(session),
     })
-    this.#control = new Control(core, this.#sessions, this.#joins)
+    this.visits = new Visits(core, {
+      rooms: this.#rooms,
+      publishing: this.#publishing,
+      opened: (outlet) => this.#outlets.add(outlet),
+    })
+    this.#control = new Control(core, { sessions: this.#sessions, joins: this.#joins, visits: this.visits })
     this.#events = new StoreEvents(core)
     this.#ticker = new Ticker(core, { ticked: () => this.#ticked(), wasAway: () => this.#control.verifyAll() })
   }
@@ -83,6 +90,7 @@ class HoldfastEngine implements Engine {
   closed(outlet: Outlet, reason: DropReason): void {
     const own = ownOutlet(outlet)
     this.#outlets.delete(own)
+    this.visits.closed(own)
     this.#sessions.closed(own, reason)
   }
 

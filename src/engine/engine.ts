@@ -7,6 +7,7 @@ import type { Position } from '../protocol/position.js'
 import type { EndReason, RemovalReason } from '../protocol/reasons.js'
 import type { Attach, Append, Appended, Attached, Durability, Retention, SessionRow, Store } from '../store/store.js'
 import type { Transport } from './transport.js'
+import type { Visits } from './visits.js'
 
 export interface RoomOptions {
   readonly durability: Durability
@@ -174,6 +175,9 @@ export interface Engine {
   /** Dropped for receivers under pressure. */
   signal(room: string, by: By | null, data: Data): void
   track(session: LiveSession, room: string, data: Json): void
+
+  /** Pages, streams and publishes of those who have no session. */
+  readonly visits: Visits
 
   room(name: string): ServerRoom
   /** Live sessions on this node. */

@@ -209,7 +209,8 @@ function forget(session: Session, ticket: JoinTicket): void {
   if (session.joins.get(ticket.room) === ticket) session.joins.delete(ticket.room)
 }
 
-function verdictOf({ verdict, start, head }: Page): RoomVerdict {
+/** What a reader is told of the place where it starts. */
+export function verdictOf({ verdict, start, head }: Page): RoomVerdict {
   if (verdict.kind === 'complete') return { kind: 'complete', from: start.offset, to: head.offset }
   const { reason, from, to } = verdict
   return { kind: 'gap', reason, from, to, next: start }

@@ -5,6 +5,7 @@ import { isName } from '../protocol/check.js'
 import { dataProblem, jsonOf, notData } from '../protocol/data.js'
 import type { By, Data } from '../protocol/frames.js'
 import { serverFrameBounds } from '../protocol/limits.js'
+import { visitorSession } from '../protocol/events.js'
 import type { Position } from '../protocol/position.js'
 import { isLongerThan } from '../protocol/utf8.js'
 import { type Append, type Appended, StoreUnavailable } from '../store/store.js'
@@ -57,6 +58,16 @@ export class Publishing {
     // Another connection owns it, or it is over: the store would say so as soon as the newer one has touched the room.
     if (session.isOver) return Promise.resolve({ kind: 'fenced', generation })
     return this.#append(room, { ...ask, data: storedData(ask.data), by: { session: id, user }, fence: owner })
+  }
+
+  /** Over HTTP, which has no sessions. */
+  byVisitor(user: string, room: string, ask: PublishAsk): Promise<Appended> {
+    return this.#append(room, {
+      ...ask,
+      data: storedData(ask.data),
+      by: { session: visitorSession, user },
+      fence: null,
+    })
   }
 
   async byServer(room: string, data: Data, options: { readonly id?: string; readonly key?: string } = {}) {

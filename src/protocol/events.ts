@@ -4,8 +4,11 @@
 import { base64url } from './base64url.js'
 import { isId } from './check.js'
 import type { EncodableEntry } from './encode.js'
-import type { Bye, ServerFrame } from './frames.js'
+import type { Bye, GapFrame, ServerFrame } from './frames.js'
 import type { Position } from './position.js'
+
+/** Stands for the session of whoever comes over HTTP: no session has this id. */
+export const visitorSession = 'http'
 
 /** A position as one opaque word that may stand in URLs and headers. */
 export function positionToken({ epoch, offset, tag }: Position): string {
@@ -37,11 +40,6 @@ export function entryEvent(entry: EncodableEntry): string {
   return entry.data === null ? `${id}\n` : `${id}data: ${entryJson(entry)}\n\n`
 }
 
-/** The first block of a stream: from here on a reader that hears nothing more resumes, after `retryMs`. */
-export function openingEvent(position: Position, retryMs: number): string {
-  return `retry: ${retryMs}\nid: ${positionToken(position)}\n\n`
-}
-
 /** What a stream tells beside entries. Beats are comments. Frames that no stream needs are empty. */
 export function frameEvent(frame: ServerFrame): string {
   switch (frame.type) {
@@ -49,16 +47,22 @@ export function frameEvent(frame: ServerFrame): string {
       return ':\n\n'
     case 'live':
       return 'event: live\ndata: {}\n\n'
-    case 'gap': {
-      const { reason, from, to } = frame
-      const next = positionToken(frame.next)
-      return `event: gap\nid: ${next}\ndata: ${JSON.stringify({ reason, from, to, next })}\n\n`
-    }
+    case 'joined':
+      // A place alone: a reader that hears nothing more resumes here.
+      if (frame.verdict.kind === 'complete') return `id: ${positionToken(frame.position)}\n\n`
+      return gapEvent(frame.verdict)
+    case 'gap':
+      return gapEvent(frame)
     case 'bye':
       return byeEvent(frame)
     default:
       return ''
   }
+}
+
+function gapEvent({ reason, from, to, next }: Omit<GapFrame, 'type' | 'room'>): string {
+  const token = positionToken(next)
+  return `event: gap\nid: ${token}\ndata: ${JSON.stringify({ reason, from, to, next: token })}\n\n`
 }
 
 function byeEvent({ reason, message, retry, afterMs }: Bye): string {

@@ -142,7 +142,7 @@ export class Sessions {
     if (session === null || !isOwner(session.row, owner.generation)) return null
     const { graceMs } = asked
     const known = session.row.rooms[room]
-    const readableFrom = known?.readableFrom ?? Math.max(asked.readableFrom, this.#floorOf(room, session.row.user))
+    const readableFrom = known?.readableFrom ?? Math.max(asked.readableFrom, this.floorOf(room, session.row.user))
     const membership = { readableFrom, graceMs }
     this.#rows.put({ ...session, row: withRoom(session.row, room, membership) })
     return membership
@@ -189,7 +189,7 @@ export class Sessions {
   }
 
   /** Who was removed reads from his return on: the first of his sessions that comes back decides for all later ones. */
-  #floorOf(room: string, user: string): number {
+  floorOf(room: string, user: string): number {
     const key = floorKey(room, user)
     const floor = this.#rows.state.floors.get(key)
     if (floor === undefined) return 0

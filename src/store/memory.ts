@@ -111,6 +111,7 @@ class Memory implements MemoryStore {
   end: Store['end'] = async (ask) => this.#open().sessions.end(ask)
   exit: Store['exit'] = async (owner, room) => this.#open().sessions.exit(owner, room)
   remove: Store['remove'] = async (room, user) => this.#open().sessions.remove(room, user)
+  readableFrom: Store['readableFrom'] = async (room, user) => this.#open().sessions.floorOf(room, user)
   changeRights: Store['changeRights'] = async (user) => this.#open().sessions.changeRights(user)
   rightsCount: Store['rightsCount'] = async () => this.#open().rows.state.rights.count
 

@@ -382,6 +382,8 @@ export interface Store {
   exit(owner: Owner, room: string): Promise<OwnerAnswer>
   /** Takes the user's sessions out of the room; who comes back reads from his return. Tells `$control`. */
   remove(room: string, user: string): Promise<void>
+  /** For who has no session: 0, or, for who was removed, his return. Asking counts as his return. */
+  readableFrom(room: string, user: string): Promise<number>
   /** Raises rightsVersion of the user's sessions and tells `$control`: hooks run again. */
   changeRights(user: string): Promise<void>
   /** How often rights were changed, of whomever. */

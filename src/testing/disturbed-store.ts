@@ -51,7 +51,17 @@ function disturbRooms(store: Store, line: Line, disturbance: Disturbance): Pick<
   }
 }
 
-type SessionOperation = 'session' | 'attach' | 'detach' | 'end' | 'enter' | 'exit' | 'remove' | 'acquire' | 'release'
+type SessionOperation =
+  | 'session'
+  | 'attach'
+  | 'detach'
+  | 'end'
+  | 'enter'
+  | 'exit'
+  | 'remove'
+  | 'readableFrom'
+  | 'acquire'
+  | 'release'
 
 function disturbSessions(store: Store, line: Line): Pick<Store, SessionOperation> {
   const ofSession = <T>(operation: SessionOperation, session: string, apply: () => Promise<T>) =>
@@ -66,6 +76,8 @@ function disturbSessions(store: Store, line: Line): Pick<Store, SessionOperation
     enter: (owner, room, asked) => inRoom('enter', room, owner.session, () => store.enter(owner, room, asked)),
     exit: (owner, room) => inRoom('exit', room, owner.session, () => store.exit(owner, room)),
     remove: (room, user) => line.run('remove', room, [lineOfRoom(room)], () => store.remove(room, user)),
+    readableFrom: (room, user) =>
+      line.run('readableFrom', room, [lineOfRoom(room)], () => store.readableFrom(room, user)),
     acquire: (ask) => ofSession('acquire', ask.session, () => store.acquire(ask)),
     release: (ask) => ofSession('release', ask.session, () => store.release(ask)),
   }

@@ -126,6 +126,24 @@ export const sessionRules = suite(({ describe, test, expect }, open) => {
     )
 
     test(
+      '[SES-9] who has no session reads everything, or from his first return after he was removed',
+      on(async ({ store }) => {
+        const row = await created(store, 's1')
+        await appendAll(store, 'a', ['1', '2'])
+        expect(await store.readableFrom('a', 'ann')).toBe(0)
+        await store.enter(ownerOf(row), 'a', member)
+        await store.remove('a', 'ann')
+        await appendAll(store, 'a', ['3'])
+        expect(await store.readableFrom('a', 'ann')).toBe(4)
+        await appendAll(store, 'a', ['4'])
+        expect(await store.readableFrom('a', 'ann')).toBe(4)
+        const membership = { ...member, readableFrom: 4 }
+        expect(await store.enter(ownerOf(row), 'a', member)).toEqual({ kind: 'entered', membership })
+        expect(await store.readableFrom('a', 'bob')).toBe(0)
+      }),
+    )
+
+    test(
       '[SES-6, I56] changed rights raise the version of all sessions of that user only',
       on(async ({ store }) => {
         const [one, two] = [await created(store, 's1'), await created(store, 's2')]
