@@ -5,11 +5,15 @@ import type { RoomConfig } from '../src/server/rooms.js'
 import type { SettingKey } from '../src/server/settings.js'
 import type { SeededChance } from '../src/testing/seeded-chance.js'
 import { between, heavyTail, isDrawn, pick } from './draw.js'
+import type { LoopPlan } from './world/loop.js'
 
 export interface RoomPlan {
   readonly name: string
   readonly entriesMax: number
+  readonly bytesMax: number
+  readonly ageMs: number
   readonly producersMax: number
+  readonly producerAgeMs: number
   readonly history: 'retained' | 'since-join'
   /** Null: no presence. */
   readonly graceMs: number | null
@@ -29,6 +33,9 @@ export interface StorePlan {
   readonly hintRepeat: number
 }
 
+/** Null: guests. */
+export type AuthPlan = { readonly ttlMs: number } | null
+
 export interface ClientPlan {
   readonly minMs: number
   readonly maxMs: number
@@ -46,6 +53,13 @@ export interface Config {
   readonly latencyMs: readonly [number, number]
   readonly store: StorePlan
   readonly client: ClientPlan
+  readonly auth: AuthPlan
+  /** Of servers and pages alike. */
+  readonly loop: LoopPlan
+  /** Nearly everything happens in the first room. */
+  readonly hasHotRoom: boolean
+  /** The application publishes, in the first room, who comes. */
+  readonly isGreeting: boolean
   /** How long faults and work go on. */
   readonly runMs: number
 }
@@ -86,6 +100,16 @@ export function drawConfig(chance: SeededChance): Config {
       itemsMax: pick(chance, [1_000, 1_000, 8]),
     },
     runMs: between(chance, 15_000, 40_000),
+    auth: isDrawn(chance, 0.3) ? { ttlMs: pick(chance, [3_000, 12_000, 30_000]) } : null,
+    loop: pick(chance, [
+      { lateShare: 0, lateMs: 0 },
+      { lateShare: 1, lateMs: 0 },
+      { lateShare: 0.5, lateMs: 1 },
+      { lateShare: 1, lateMs: 10 },
+      { lateShare: 0.2, lateMs: 80 },
+    ] as const),
+    hasHotRoom: isDrawn(chance, 0.2),
+    isGreeting: isDrawn(chance, 0.2),
   }
 }
 
@@ -98,10 +122,14 @@ function drawTabs(chance: SeededChance): TabPlan[] {
 }
 
 function drawRooms(chance: SeededChance): RoomPlan[] {
-  return Array.from({ length: between(chance, 1, 3) }, (_, index) => ({
+  const count = isDrawn(chance, 0.05) ? between(chance, 8, 12) : between(chance, 1, 3)
+  return Array.from({ length: count }, (_, index) => ({
     name: `r${index + 1}`,
     entriesMax: pick(chance, [1_000, 1_000, 40, 12, 4]),
+    bytesMax: pick(chance, [1e9, 1e9, 1e9, 1e9, 2_000]),
+    ageMs: pick(chance, [1e9, 1e9, 1e9, 1e9, 5_000]),
     producersMax: pick(chance, [10_000, 10_000, 10_000, 2]),
+    producerAgeMs: pick(chance, [1e9, 1e9, 1e9, 1e9, 6_000]),
     history: pick(chance, ['retained', 'retained', 'since-join'] as const),
     graceMs: pick(chance, [null, 500, 2_000, 5_000]),
     replayMax: pick(chance, [10_000, 10_000, 10_000, 6]),
@@ -119,6 +147,7 @@ function drawSettings(chance: SeededChance): Config['settings'] {
     storeDeadlineMs: pick(chance, [800, 3_000, 5_000]),
     slowMs: pick(chance, [2_000, 8_000, 30_000]),
     authDeadlineMs: 10_000,
+    hookDeadlineMs: 1_500,
     tailEntriesMax: pick(chance, [2, 8, 1_000]),
     tailBytesMax: pick(chance, [1_024, 4_096, 1_048_576]),
     pageEntriesMax: pick(chance, [1, 3, 20, 256]),
@@ -128,24 +157,35 @@ function drawSettings(chance: SeededChance): Config['settings'] {
     inFlightMax: pick(chance, [1, 4, 32]),
     roomLingerMs: heavyTail(chance, 100, 30_000),
     sessionAttachesMax: pick(chance, [20, 20, 5]),
+    payloadBytesMax: pick(chance, [65_536, 65_536, 2_048]),
+    messagesPerSecond: pick(chance, [200, 200, 20]),
+    messagesBurst: pick(chance, [1_000, 1_000, 40]),
+    resumesPerSecond: pick(chance, [5_000, 5_000, 1]),
+    newSessionsPerSecond: pick(chance, [2_500, 2_500, 1]),
   }
 }
 
 /** The rooms as a server is given them. */
-export function roomConfigs(
-  config: Config,
-  mayJoin: (user: string, room: string) => boolean,
-): Readonly<Record<string, RoomConfig>> {
+export function roomConfigs(config: Config, hooks: RoomHooks): Readonly<Record<string, RoomConfig>> {
   return Object.fromEntries(
-    config.rooms.map(({ name, entriesMax, producersMax, history, graceMs, replayMax }) => [
-      name,
-      {
-        history,
-        replayMax,
-        retention: { entriesMax, producersMax, bytesMax: 1e9, ageMs: 1e9, producerAgeMs: 1e9 },
-        presence: graceMs === null ? false : { graceMs },
-        canJoin: ({ user }) => mayJoin(user, name),
-      } satisfies RoomConfig,
-    ]),
+    config.rooms.map(
+      ({ name, entriesMax, bytesMax, ageMs, producersMax, producerAgeMs, history, graceMs, replayMax }) => [
+        name,
+        {
+          history,
+          replayMax,
+          retention: { entriesMax, bytesMax, ageMs, producersMax, producerAgeMs },
+          presence: graceMs === null ? false : { graceMs },
+          canJoin: ({ user }) => hooks.mayJoin(user, name),
+          canPublish: () => hooks.mayPublish(),
+        } satisfies RoomConfig,
+      ],
+    ),
   )
+}
+
+/** What the application answers. May throw, or never answer. */
+export interface RoomHooks {
+  readonly mayJoin: (user: string, room: string) => boolean | Promise<boolean>
+  readonly mayPublish: () => boolean | Promise<boolean>
 }

@@ -1,14 +1,14 @@
-// How each fault is done in a world, and how everything is healed.
+// How each fault of clients and their links is done in a world, and how everything is healed.
 
 import type { MemoryLink } from '../src/testing/memory-link.js'
 import type { Fault } from './faults.js'
 import type { Item } from './plan.js'
+import { type Act, healServers, serverActs } from './server-fault-acts.js'
 import type { Page, Tab } from './world/tab.js'
 import type { World } from './world/world.js'
 
-type Act<K extends Fault['fault']> = (world: World, fault: Extract<Fault, { fault: K }>) => void
-
 const acts: { readonly [K in Fault['fault']]: Act<K> } = {
+  ...serverActs,
   cut: (world, { tab, client, server, delivers }) => pageOf(world, tab)?.line.cut({ client, server, delivers }),
   'cut-at': (world, { tab, direction, bytes }) => linkOf(world, tab)?.cutAt({ bytes, direction }),
   'half-open': (world, { tab, direction }) =>
@@ -17,17 +17,17 @@ const acts: { readonly [K in Fault['fault']]: Act<K> } = {
     const link = linkOf(world, tab)
     const set = (delayMs: number) => (direction === 'both' ? link?.delay(delayMs) : link?.delay(delayMs, direction))
     set(ms)
-    world.clock.after(forMs, () => set(0))
+    world.after(forMs, () => set(0))
   },
   bandwidth(world, { tab, bytesPerSec, forMs }) {
     const link = linkOf(world, tab)
     link?.bandwidth(bytesPerSec)
-    world.clock.after(forMs, () => link?.bandwidth(Number.POSITIVE_INFINITY))
+    world.after(forMs, () => link?.bandwidth(Number.POSITIVE_INFINITY))
   },
   stall(world, { tab, direction, forMs }) {
     const link = linkOf(world, tab)
     link?.stall(direction)
-    world.clock.after(forMs, () => link?.flow(direction))
+    world.after(forMs, () => link?.flow(direction))
   },
   'close-lost': (world, { tab, how }) =>
     how === 'swallowed' ? linkOf(world, tab)?.swallowClose() : linkOf(world, tab)?.loseCloseCode(),
@@ -35,10 +35,25 @@ const acts: { readonly [K in Fault['fault']]: Act<K> } = {
   refuse: (world, { tab, forMs }) => lasting(world, tab, forMs, (page, isOn) => page.line.refuse(isOn)),
   down: (world, { tab, forMs }) =>
     lasting(world, tab, forMs, (page, isOn) => (isOn ? page.line.down() : page.line.up())),
+  'handshake-stall': (world, { tab, direction, forMs }) =>
+    onNextLink(world, tab, (link) => {
+      link.stall(direction)
+      world.after(forMs, () => link.flow(direction))
+    }),
+  swizzle(world, { tabs, everyMs, heldMs }) {
+    for (const [index, tab] of tabs.entries()) {
+      const letGoMs = heldMs + 2 * (tabs.length - 1 - index) * everyMs
+      world.after(index * everyMs, () => clog(world, tab, letGoMs))
+    }
+  },
+  'double-dial'(world, { tab, count, isShadowFirst, closeMs }) {
+    const doubling = world.tabs[tab]?.doubling
+    if (doubling !== undefined) Object.assign(doubling, { count, isShadowFirst, closeMs })
+  },
   'late-dial': (world, { tab, releaseMs }) =>
     onNextLink(world, tab, (link) => {
       link.withhold()
-      world.clock.after(releaseMs, () => link.release())
+      world.after(releaseMs, () => link.release())
     }),
   'lose-reply'(world, { tab, type, nth, isNext, serverHears }) {
     const prepare = (link: MemoryLink) => link.loseReply(nthOf(type, nth), { server: serverHears })
@@ -56,66 +71,45 @@ const acts: { readonly [K in Fault['fault']]: Act<K> } = {
   'pause-tab'(world, { tab, forMs }) {
     const clock = pageOf(world, tab)?.line.clock
     clock?.pause()
-    world.clock.after(forMs, () => clock?.thaw())
+    world.after(forMs, () => clock?.thaw())
   },
-  'pause-server'(world, { server, forMs }) {
-    const clock = world.servers[server]?.process
-    clock?.pause()
-    world.clock.after(forMs, () => clock?.thaw())
-  },
-  'skew-tab': (world, { tab, rate, wallOffsetMs }) => pageOf(world, tab)?.line.clock.skew({ rate, wallOffsetMs }),
-  'skew-server': (world, { server, rate, wallOffsetMs }) =>
-    world.servers[server]?.process?.skew({ rate, wallOffsetMs }),
-  crash(world, { server, downMs }) {
-    const process = world.servers[server]
-    process?.crash()
-    world.clock.after(downMs, () => process?.start())
-  },
-  stop(world, { server, downMs, killAfterMs }) {
-    const process = world.servers[server]
-    if (process === undefined) return
-    const { node } = process
-    void process.stop().then(() => world.clock.after(downMs, () => process.start()))
-    if (killAfterMs === null) return
-    world.clock.after(killAfterMs, () => {
-      if (process.node !== node) return
-      process.crash()
-      world.clock.after(downMs, () => process.start())
+  'throttle-tab'(world, { tab, everyMs, forMs }) {
+    const page = pageOf(world, tab)
+    if (page === null) return
+    page.throttle.everyMs = everyMs
+    world.after(forMs, () => {
+      page.throttle.everyMs = 0
     })
   },
-  rebirth(world, { survival, isUnderneath, downMs }) {
-    if (isUnderneath) return world.shared.rebirth(survival)
-    for (const server of world.servers) server.crash()
-    world.shared.rebirth(survival)
-    for (const [index, server] of world.servers.entries()) {
-      world.clock.after(downMs + index * 37, () => server.start())
+  'skew-tab'(world, { tab, rate, wallOffsetMs, forMs }) {
+    const clock = pageOf(world, tab)?.line.clock
+    clock?.skew({ rate, wallOffsetMs })
+    if (forMs !== null) world.after(forMs, () => clock?.skew({ rate: 1 }))
+  },
+  newer(world, { tab, side, forMs }) {
+    const dialect = world.tabs[tab]?.dialect
+    if (dialect === undefined) return
+    const set = (isNewer: boolean) => {
+      if (side !== 'server') dialect.client = isNewer
+      if (side !== 'client') dialect.server = isNewer
     }
+    set(true)
+    world.after(forMs, () => set(false))
   },
-  'back-up': (world) => world.shared.backUp(),
-  'store-fails'(world, { share, when, forMs }) {
-    world.trouble.failShare = share
-    world.trouble.failWhen = when
-    world.clock.after(forMs, () => {
-      world.trouble.failShare = 0
-    })
-  },
-  'store-slow'(world, { lateMs, forMs }) {
-    world.trouble.lateMs = lateMs
-    world.clock.after(forMs, () => {
-      world.trouble.lateMs = world.config.store.lateMs
-    })
-  },
-  'hints-lost'(world, { share, forMs }) {
-    world.trouble.hintLoss = share
-    world.clock.after(forMs, () => {
-      world.trouble.hintLoss = world.config.store.hintLoss
+  stranger: (world, { script, room, salt }) => world.strangers.come({ script, room, salt }),
+  'auth-fails'(world, { tab, forMs }) {
+    const own = world.tabs[tab]
+    if (own === undefined) return
+    own.isAuthFailing = true
+    world.after(forMs, () => {
+      own.isAuthFailing = false
     })
   },
   'storage-fails'(world, { tab, forMs }) {
     const kept = world.tabs[tab]?.kept
     if (kept === undefined) return
     kept.isFailing = true
-    world.clock.after(forMs, () => {
+    world.after(forMs, () => {
       kept.isFailing = false
     })
   },
@@ -128,27 +122,25 @@ export function doFault(world: World, item: Item & Fault): void {
 
 /** Nothing is broken any more and nothing breaks from here on; what was lost stays lost. */
 export function heal(world: World): void {
-  const { trouble, config } = world
-  trouble.failShare = 0
-  trouble.hintLoss = 0
-  trouble.lateMs = [0, Math.min(5, config.store.lateMs[1])]
+  world.faultsOver()
+  healServers(world)
+  world.strangers.go()
   world.banned.clear()
   world.onLoad.clear()
-  for (const server of world.servers) {
-    server.process?.thaw()
-    server.process?.skew({ rate: 1 })
-    server.start()
-  }
   for (const tab of world.tabs) {
     tab.kept.isFailing = false
+    tab.isAuthFailing = false
+    tab.dialect.client = tab.dialect.server = false
+    tab.doubling.count = 0
     tab.load()
     if (tab.page !== null) healLine(tab.page)
   }
 }
 
-function healLine({ line }: Page): void {
+function healLine({ line, throttle }: Page): void {
+  throttle.everyMs = 0
   line.clock.thaw()
-  line.clock.skew({ rate: 1 })
+  line.clock.skew({ rate: 1, wallOffsetMs: 0 })
   line.up()
   line.refuse(false)
   line.hang(false)
@@ -163,6 +155,27 @@ function healLine({ line }: Page): void {
 
 function pageOf(world: World, tab: number): Page | null {
   return world.tabs[tab]?.page ?? null
+}
+
+/** Nothing leaves or arrives, on the links that are there and on those dialled meanwhile. */
+function clog(world: World, tab: number, forMs: number): void {
+  const line = pageOf(world, tab)?.line
+  if (line === undefined) return
+  const clogged: MemoryLink[] = []
+  const stall = (link: MemoryLink) => {
+    clogged.push(link)
+    link.stall('up')
+    link.stall('down')
+  }
+  for (const link of line.links) stall(link)
+  const stop = line.onDial(stall)
+  world.after(forMs, () => {
+    stop()
+    for (const link of clogged) {
+      link.flow('up')
+      link.flow('down')
+    }
+  })
 }
 
 /** The newest link that has not ended. */
@@ -195,7 +208,7 @@ function lasting(world: World, index: number, forMs: number, set: (page: Page, i
   }
   apply(own)
   world.onLoad.add(apply)
-  world.clock.after(forMs, () => {
+  world.after(forMs, () => {
     world.onLoad.delete(apply)
     if (own.page !== null) set(own.page, false)
   })

@@ -3,7 +3,8 @@
 
 import { createSeededChance } from '../src/testing/seeded-chance.js'
 import { type Config, drawConfig } from './config.js'
-import { drawFaults, type Fault } from './faults.js'
+import { drawFaults } from './fault-draws.js'
+import type { Fault } from './faults.js'
 import { drawWork, type Work } from './workload.js'
 
 export type Item = { readonly atMs: number } & (Work | Fault)

@@ -67,12 +67,17 @@ async function settle(world: World): Promise<void> {
   for (let passedMs = 0; passedMs < liveWithinMs; passedMs += lookMs) {
     if (passedMs % 20_000 === 0) retryStopped(world)
     await advance(world, lookMs)
-    if (isEverybodyLive(world)) break
+    if (passedMs >= oldTokensMs(world) && isEverybodyLive(world)) break
   }
   // What is told by beats and polls is told by then.
   await advance(world, 2 * (world.config.settings.heartbeatMs ?? 25_000) + 2_000)
   // What a node had taken when its answer was lost is taken by another only then.
   if (world.shared.snapshot().control.events.size > 0) await advance(world, takenMs + 3_000)
+}
+
+/** Tokens of before the healing run out by then, and connections with them. */
+function oldTokensMs({ config }: World): number {
+  return config.auth === null ? 0 : config.auth.ttlMs + 1_000
 }
 
 function retryStopped(world: World): void {

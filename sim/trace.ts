@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto'
 import type { By, Json, LeaseVerdict, Member, RoomVerdict, SessionVerdict } from '../src/protocol/frames.js'
 import type { Position } from '../src/protocol/position.js'
-import type { PublishResult } from '../src/client/outbox.js'
+import type { PublishResult } from '../src/client/outbox-item.js'
 
 /** What happened. `by` is one page load of a tab, such as `t1.2`; `node` one life of a server, such as `s1.3`. */
 export type Happened =
@@ -30,6 +30,10 @@ export type Happened =
       readonly mark: string | null
       readonly key: string | null
       readonly n: number
+      /** Of its data, as the store counts them. */
+      readonly bytes: number
+      /** Which happening it tells, or the id it was published with by a server. */
+      readonly event: string | null
       readonly session: string | null
       readonly generation: number
     }
@@ -137,6 +141,16 @@ export type Happened =
       readonly result: PublishResult
     }
   | { readonly kind: 'left'; readonly by: string; readonly isTold: boolean }
+  // Whoever is no client of ours: what was answered to what. `reason` is null where the answer was no refusal.
+  | {
+      readonly kind: 'probed'
+      readonly by: string
+      readonly what: string
+      readonly room: string | null
+      readonly asked: Json
+      readonly answer: string
+      readonly reason: string | null
+    }
   // The state at the end of the healed phase.
   | {
       readonly kind: 'end-page'

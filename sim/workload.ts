@@ -3,6 +3,7 @@
 import type { SeededChance } from '../src/testing/seeded-chance.js'
 import type { Config } from './config.js'
 import { between, isDrawn, pick } from './draw.js'
+import { payloadOf } from './payload.js'
 import type { Item } from './plan.js'
 import type { Tab } from './world/tab.js'
 import type { World } from './world/world.js'
@@ -26,7 +27,18 @@ export type Work =
       readonly key: string | null
       readonly ttlMs: number | null
       readonly bytes: number
+      readonly isBinary: boolean
       readonly echoes: number
+    }
+  /** F67: all rooms at once. */
+  | { readonly work: 'join-all'; readonly tab: number }
+  /** F64: joins and leaves, over and over. */
+  | {
+      readonly work: 'churn'
+      readonly tab: number
+      readonly room: string
+      readonly count: number
+      readonly everyMs: number
     }
   | { readonly work: 'track'; readonly tab: number; readonly room: string; readonly value: number | null }
   | { readonly work: 'signal'; readonly tab: number; readonly room: string; readonly count: number }
@@ -47,7 +59,7 @@ export type Work =
       readonly id: string | null
       readonly key: string | null
     }
-  | { readonly work: 'kick'; readonly tab: number; readonly server: number }
+  | { readonly work: 'kick' | 'revoke'; readonly tab: number; readonly server: number }
   | {
       readonly work: 'ban'
       readonly tab: number
@@ -76,6 +88,9 @@ const weights = {
   depart: 0.5,
   'server-publish': 4,
   kick: 0.2,
+  revoke: 0.1,
+  'join-all': 0.5,
+  churn: 0.3,
   ban: 0.3,
   remove: 0.2,
 } as const satisfies Record<string, number>
@@ -100,7 +115,8 @@ export function drawWork(chance: SeededChance, config: Config): Drawn[] {
 }
 
 function drawOne(chance: SeededChance, config: Config, tab: number): Work[] {
-  const room = pick(chance, config.rooms).name
+  const hot = config.hasHotRoom && isDrawn(chance, 0.9) ? config.rooms[0] : undefined
+  const room = (hot ?? pick(chance, config.rooms)).name
   const server = chance.below(config.serverCount)
   const work = weighed(chance)
   switch (work) {
@@ -122,7 +138,10 @@ function drawOne(chance: SeededChance, config: Config, tab: number): Work[] {
     case 'server-publish':
       return [{ work, server, room, id: isDrawn(chance, 0.5) ? `id${chance.below(6)}` : null, key: drawKey(chance) }]
     case 'kick':
+    case 'revoke':
       return [{ work, tab, server }]
+    case 'churn':
+      return [{ work, tab, room, count: between(chance, 2, 12), everyMs: between(chance, 0, 400) }]
     case 'ban':
       return [{ work, tab, room, server, forMs: between(chance, 1_000, 10_000) }]
     case 'remove':
@@ -145,6 +164,7 @@ function drawPublish(chance: SeededChance, tab: number, room: string): Work {
     key: drawKey(chance),
     ttlMs: isDrawn(chance, 0.1) ? between(chance, 50, 3_000) : null,
     bytes: isDrawn(chance, 0.1) ? between(chance, 200, 4_000) : 0,
+    isBinary: isDrawn(chance, 0.15),
     echoes: isDrawn(chance, 0.15) ? 1 : 0,
   }
 }
@@ -172,16 +192,28 @@ const acts: { readonly [K in Work['work']]: Act<K> } = {
   load: (world, { tab }) => tabOf(world, tab)?.load(),
   join: (world, { tab, room, last, presence }) => tabOf(world, tab)?.join(room, { last, presence }),
   leave: (world, { tab, room }) => tabOf(world, tab)?.leave(room),
+  'join-all'(world, { tab }) {
+    for (const { name } of world.config.rooms) tabOf(world, tab)?.join(name, { last: 5, presence: true })
+  },
+  churn(world, { tab, room, count, everyMs }) {
+    for (let at = 0; at < count; at++) {
+      world.clock.after(at * everyMs, () => {
+        const one = tabOf(world, tab)
+        if (one?.page?.rooms.has(room) === true) one.leave(room)
+        else one?.join(room, { last: 3, presence: at % 4 < 2 })
+      })
+    }
+  },
   rejoin(world, { tab, room }) {
     const one = tabOf(world, tab)
     const presence = one?.page?.rooms.get(room)?.hasPresence ?? false
     one?.leave(room)
     one?.join(room, { last: 0, presence })
   },
-  publish(world, { tab, room, count, key, ttlMs, bytes, echoes }) {
+  publish(world, { tab, room, count, key, ttlMs, bytes, isBinary, echoes }) {
     for (let index = 0; index < count; index++) {
       const options = { ...(key !== null && { key }), ...(ttlMs !== null && { ttlMs }) }
-      tabOf(world, tab)?.publish(room, { ...options, bytes, echoes: count === 1 ? echoes : 0 })
+      tabOf(world, tab)?.publish(room, { ...options, bytes, isBinary, echoes: count === 1 ? echoes : 0 })
     }
   },
   track(world, { tab, room, value }) {
@@ -218,12 +250,16 @@ const acts: { readonly [K in Work['work']]: Act<K> } = {
     // The same id carries the same data; a different key of it is refused as another payload.
     world.servers[server]?.server
       ?.room(room)
-      .publish({ n: id === null ? 0 : -2 }, options)
+      .publish(payloadOf(id === null ? { n: 0 } : { n: -2, event: id }), options)
       .catch(() => {})
   },
   kick(world, { tab, server }) {
     const session = tabOf(world, tab)?.page?.session.id ?? null
     if (session !== null) world.servers[server]?.server?.kick({ session }).catch(() => {})
+  },
+  revoke(world, { tab, server }) {
+    const session = tabOf(world, tab)?.page?.session.id ?? null
+    if (session !== null) world.servers[server]?.server?.revoke({ session }).catch(() => {})
   },
   ban(world, { tab, room, server, forMs }) {
     const user = tabOf(world, tab)?.page?.session.user ?? null

@@ -107,6 +107,8 @@ const honestGap: Invariant = {
 
 interface RoomOf {
   readonly entriesMax: number
+  readonly bytesMax: number
+  readonly ageMs: number
   readonly replayMax: number
   readonly history: string
 }
@@ -114,11 +116,11 @@ interface RoomOf {
 /** Null: it has its reason. */
 function needless(gap: Of<'gap'>, truth: Truth, room: RoomOf | undefined): string | null {
   if (room === undefined) return 'no such room'
-  const log = truth.lifeOf(gap.next.epoch)?.logs.get(gap.room) ?? []
-  const length = log.filter((entry) => entry.step < gap.step).length
+  const log = (truth.lifeOf(gap.next.epoch)?.logs.get(gap.room) ?? []).filter((entry) => entry.step < gap.step)
+  const { length } = log
   switch (gap.reason) {
     case 'trimmed':
-      return gap.next.offset <= length - room.entriesMax ? null : `only ${length} were ever written`
+      return mayBeTrimmed(gap, log, room) ? null : `only ${length} were ever written`
     case 'too-far-behind':
       return length - gap.from + 1 > room.replayMax ? null : `${length} are there, ${room.replayMax} may be replayed`
     case 'not-permitted':
@@ -126,6 +128,16 @@ function needless(gap: Of<'gap'>, truth: Truth, room: RoomOf | undefined): strin
     default:
       return hasLost(truth, 0, gap.step) ? null : 'the store never lost anything'
   }
+}
+
+/** By count, age or size, as the room says; bodies that a later one with their key emptied count for nothing. */
+function mayBeTrimmed(gap: Of<'gap'>, log: readonly Of<'appended'>[], room: RoomOf): boolean {
+  const { offset } = gap.next
+  const last = log[offset - 1]
+  if (offset <= log.length - room.entriesMax) return true
+  if (last !== undefined && gap.atMs - last.atMs >= room.ageMs) return true
+  const kept = log.slice(offset - 1).reduce((sum, { bytes }) => sum + bytes, 0)
+  return kept > room.bytesMax
 }
 
 function wasNarrowed(gap: Of<'gap'>, truth: Truth): boolean {

@@ -8,7 +8,9 @@ const everybodyConnected: Invariant = {
   id: 'I57',
   holds: `every client is connected within ${liveWithinMs / 1000} s of healing, in all rooms that he wants`,
   broken: (truth) => {
-    const mayBeRefused = truth.of('op').some(({ what }) => what === 'ban' || what === 'remove')
+    const mayBeRefused =
+      truth.of('op').some(({ what }) => what === 'ban' || what === 'remove') ||
+      truth.of('fault').some(({ what }) => what === 'hook-fails')
     const pages = truth
       .of('end-page')
       .filter(({ state }) => state !== 'connected')
@@ -43,8 +45,8 @@ const nothingLeft: Invariant = {
 }
 
 /** What an application or a store of ours makes them say. */
-const expectedReports = [/the store did not answer/, /disturbed:/, /the store is closed/, /^sim: /]
-const expectedErrors = [ourThrow, 'sim: the storage is full', 'storage gave no answer']
+const expectedReports = [/the store did not answer/, /disturbed:/, /the store is closed/, /^sim: /, /^no answer within/]
+const expectedErrors = [ourThrow, 'sim: the storage is full', 'sim: there is no token now', 'storage gave no answer']
 
 const noCrash: Invariant = {
   id: 'I54',

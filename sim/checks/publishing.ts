@@ -63,7 +63,9 @@ const outcomeKnown: Invariant = {
   id: 'I20',
   holds: 'every publish settles; as unknown only where the outcome can really not be told',
   broken: (truth, plan) => {
-    const mayForget = plan.config.rooms.some(({ producersMax }) => producersMax < 100)
+    const mayForget = plan.config.rooms.some(
+      ({ producersMax, producerAgeMs }) => producersMax < 100 || producerAgeMs < 1e9,
+    )
     const unknown = truth.of('settled').flatMap((settled): Broken[] => {
       const { result, by, n, step } = settled
       if (result.kind !== 'failed' || result.reason !== 'unknown') return []

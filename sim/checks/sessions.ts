@@ -78,6 +78,7 @@ const notLockedOut: Invariant = {
     const stopped = truth
       .of('status')
       .filter(({ reason, step }) => accusations.includes(reason ?? '') && !excused(step))
+      .filter(({ reason }) => reason !== 'revoked' || !truth.of('op').some(({ what }) => what === 'revoke'))
     const strange = truth.of('new-session').filter(({ reason, step }) => reason === 'secret-unknown' && !excused(step))
     return [...stopped, ...strange].map(({ step, by, reason }) => ({ step, what: `${by} was told ${reason}` }))
   },

@@ -1,6 +1,7 @@
 // Everything that a session and a room tell, put into the trace. Some listeners throw, and some answer what they hear:
 // applications do.
 
+import { readPayload } from '../payload.js'
 import type { Trace } from '../trace.js'
 import type { Joined, Page } from './tab.js'
 
@@ -30,7 +31,7 @@ export function hearRoom(page: Page, joined: Joined, trace: Trace, answer: (echo
   const { room, span } = joined
   const { name } = room
   room.on('entry', ({ position, mark, by: from, data }) => {
-    const { n = -1, echoes = 0 } = data as { n?: number; echoes?: number }
+    const { n, echoes } = readPayload(data)
     trace.add({ kind: 'entry', by, room: name, span, position, mark, n, from })
     // Only one of the readers answers.
     if (echoes > 0 && from?.session !== page.session.id) answer(echoes - 1)

@@ -7,7 +7,10 @@ import type { ProcessClock, VirtualClock } from '../../src/testing/virtual-clock
 import { disturbStore, type Disturbance } from '../../src/testing/disturbed-store.js'
 import type { Network } from '../../src/testing/memory-network.js'
 import { type Config, roomConfigs } from '../config.js'
+import { payloadOf } from '../payload.js'
 import type { Trace } from '../trace.js'
+import type { Hooks } from './hooks.js'
+import { scheduled } from './loop.js'
 import type { SharedStore, StoreHandle } from './shared-store.js'
 
 export interface ServerParts {
@@ -20,7 +23,7 @@ export interface ServerParts {
   readonly shared: SharedStore
   readonly disturbance: Disturbance
   readonly trace: Trace
-  readonly mayJoin: (user: string, room: string) => boolean
+  readonly hooks: Hooks
   /** Everything that it logs. */
   readonly logged: (text: string) => void
 }
@@ -127,7 +130,7 @@ export class ServerProcess {
   }
 
   #create(life: Life): Promise<TestServer> {
-    const { config, clock, chance, network, disturbance, trace, logged } = this.#parts
+    const { config, clock, chance, network, disturbance, trace, logged, hooks } = this.#parts
     const log = (level: string) => (fields: object, message: string) => {
       const { stack: _, ...shown } = fields as { stack?: string; doing?: string; error?: string }
       logged(`${level} ${message} ${JSON.stringify(shown)}`)
@@ -137,7 +140,7 @@ export class ServerProcess {
     }
     // The process must be known while it starts: it may crash then too.
     const process = () => {
-      life.process = clock.process()
+      life.process = scheduled(clock.process(), chance.fork(`loop of ${life.node}`), config.loop)
       return life.process
     }
     const own: VirtualClock = Object.create(clock, { process: { value: process } })
@@ -147,7 +150,8 @@ export class ServerProcess {
       network,
       url: this.#parts.url,
       store: disturbStore(life.handle.store, disturbance),
-      rooms: roomConfigs(config, this.#parts.mayJoin),
+      authenticate: hooks.authenticate(() => life.process?.wallMs() ?? 0),
+      rooms: roomConfigs(config, hooks),
       settings: config.settings,
       node: life.node,
       log: { info: log('info'), warn: log('warn'), error: log('error') },
@@ -155,19 +159,31 @@ export class ServerProcess {
   }
 
   #listen(life: Life, server: TestServer): void {
-    const { trace } = this.#parts
+    const { trace, config, hooks } = this.#parts
     const { node } = life
-    server.on('connect', ({ id, session, reason }) =>
-      trace.add({ kind: 'event', node, what: 'connect', id, session, reason }),
-    )
-    server.on('drop', ({ id, session, reason }) =>
-      trace.add({ kind: 'event', node, what: 'drop', id, session, reason }),
-    )
-    server.on('resume', ({ id, session }) =>
-      trace.add({ kind: 'event', node, what: 'resume', id, session, reason: '' }),
-    )
-    server.on('leave', ({ id, session, reason }) =>
-      trace.add({ kind: 'event', node, what: 'leave', id, session, reason }),
-    )
+    const greet = (event: string) => {
+      if (config.isGreeting)
+        server
+          .room('r1')
+          .publish(payloadOf({ n: -3, event }), { id: event })
+          .catch(() => {})
+      return hooks.event()
+    }
+    server.on('connect', ({ id, session, reason }) => {
+      trace.add({ kind: 'event', node, what: 'connect', id, session, reason })
+      return greet(id)
+    })
+    server.on('drop', ({ id, session, reason }) => {
+      trace.add({ kind: 'event', node, what: 'drop', id, session, reason })
+      return hooks.event()
+    })
+    server.on('resume', ({ id, session }) => {
+      trace.add({ kind: 'event', node, what: 'resume', id, session, reason: '' })
+      return greet(id)
+    })
+    server.on('leave', ({ id, session, reason }) => {
+      trace.add({ kind: 'event', node, what: 'leave', id, session, reason })
+      return hooks.event()
+    })
   }
 }

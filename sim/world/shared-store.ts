@@ -3,6 +3,7 @@
 
 import { shownOf } from '../../src/engine/members.js'
 import { base64url } from '../../src/protocol/base64url.js'
+import { bytesOf } from '../../src/store/fingerprint.js'
 import { type MemorySnapshot, type MemoryStore, memoryStore } from '../../src/store/memory.js'
 import {
   type Append,
@@ -21,6 +22,7 @@ import {
 } from '../../src/store/store.js'
 import type { SeededChance } from '../../src/testing/seeded-chance.js'
 import type { VirtualClock } from '../../src/testing/virtual-clock.js'
+import { readStored } from '../payload.js'
 import type { Trace } from '../trace.js'
 
 /** What the next life of the store begins with. */
@@ -148,7 +150,7 @@ export class SharedStore {
     this.#life += 1
     this.#heads = { ...from?.heads }
     const birth = { epoch: base64url(this.#chance.bytes(8)), tag: base64url(this.#chance.bytes(8)) }
-    void store.open({ ...birth, nowMs: this.#clock.nowMs })
+    void store.open({ ...birth, nowMs: this.#clock.nowMs, wallMs: 1.7e12 + this.#clock.nowMs() })
     this.#trace.add({
       kind: 'life',
       life: this.#life,
@@ -188,7 +190,7 @@ export class SharedStore {
     const { position } = answer
     this.#heads[room] = position.offset
     const { mark, key, by, data } = entry
-    const n = typeof data === 'string' ? Number((JSON.parse(data) as { n?: unknown })?.n ?? -1) : -1
+    const { n, event } = readStored(data)
     this.#trace.add({
       kind: 'appended',
       room,
@@ -196,6 +198,8 @@ export class SharedStore {
       mark,
       key,
       n,
+      bytes: bytesOf(data),
+      event,
       session: by?.session ?? null,
       generation: fence?.generation ?? 0,
     })

@@ -6,15 +6,23 @@ import type { Room } from '../../src/client/room.js'
 import type { Session } from '../../src/client/session.js'
 import type { Line, Network } from '../../src/testing/memory-network.js'
 import type { SeededChance } from '../../src/testing/seeded-chance.js'
+import type { ProcessClock } from '../../src/testing/virtual-clock.js'
 import type { ClientPlan } from '../config.js'
+import { type PayloadAsk, payloadOf } from '../payload.js'
 import type { Trace } from '../trace.js'
+import { type Dialect, newerDial } from './dialect.js'
+import { type Doubling, doublingDial } from './double-dial.js'
 import { hearRoom, hearSession } from './hearing.js'
+import { type LoopPlan, scheduled, type Throttle } from './loop.js'
 import { type Kept, newKept, storageOf } from './storage.js'
 
 export interface TabParts {
   readonly name: string
   readonly user: string
   readonly plan: ClientPlan
+  readonly loop: LoopPlan
+  /** A fresh one of its user; null: it comes as a guest. */
+  readonly token: (() => string) | null
   readonly profile: Kept
   readonly chance: SeededChance
   readonly network: Network
@@ -41,22 +49,26 @@ export interface Page {
   readonly tell: (what: 'wake' | 'freeze' | 'thaw') => void
   /** Publishes that are not settled. */
   readonly waiting: Set<number>
+  /** Of its timers. */
+  readonly throttle: Throttle
   spans: number
   isOver: boolean
 }
 
-export interface PublishAsk {
+/** `echoes`: what its readers answer to it, and they to that, so many times. */
+export interface PublishAsk extends Pick<PayloadAsk, 'bytes' | 'echoes' | 'isBinary'> {
   readonly key?: string
   readonly ttlMs?: number
-  readonly bytes?: number
-  /** What its readers answer to it, and they to that, so many times. */
-  readonly echoes?: number
 }
 
 export class Tab {
   readonly name: string
   readonly user: string
   readonly kept: Kept = newKept()
+  /** These go on over reloads. */
+  readonly dialect: Dialect = { client: false, server: false }
+  readonly doubling: Doubling = { count: 0, isShadowFirst: false, closeMs: 0 }
+  isAuthFailing = false
   readonly #parts: TabParts
   #pages = 0
   #page: Page | null = null
@@ -83,7 +95,8 @@ export class Tab {
     const { network, trace } = this.#parts
     const line = network.line(by)
     let tell: Page['tell'] = () => {}
-    const session = this.#connect(line, (listener) => {
+    const throttle: Throttle = { everyMs: 0 }
+    const session = this.#connect(line, throttle, (listener) => {
       tell = listener
     })
     trace.add({ kind: 'page', by, now: 'loaded' })
@@ -94,6 +107,7 @@ export class Tab {
       rooms: new Map(),
       tell: (what) => tell(what),
       waiting: new Set(),
+      throttle,
       spans: 0,
       isOver: false,
     }
@@ -148,16 +162,16 @@ export class Tab {
     this.#parts.trace.add({ kind: 'leave', by: page.by, room: name, span: joined.span })
   }
 
-  publish(name: string, { key, ttlMs, bytes = 0, echoes = 0 }: PublishAsk): void {
+  publish(name: string, { key, ttlMs, ...padded }: PublishAsk): void {
     const page = this.#page
     const room = page?.rooms.get(name)?.room
     if (page === null || room === undefined) return
     const { trace, nextN } = this.#parts
     const n = nextN()
-    const publication = room.publish(
-      { n, ...(echoes > 0 && { echoes }), ...(bytes > 0 && { pad: '·'.repeat(bytes) }) },
-      { ...(key !== undefined && { key }), ...(ttlMs !== undefined && { ttlMs }) },
-    )
+    const publication = room.publish(payloadOf({ n, ...padded }), {
+      ...(key !== undefined && { key }),
+      ...(ttlMs !== undefined && { ttlMs }),
+    })
     const { by } = page
     trace.add({ kind: 'publish', by, room: name, n, mark: publication.mark })
     page.waiting.add(n)
@@ -183,11 +197,22 @@ export class Tab {
     })
   }
 
-  #connect(line: Line, listen: (tell: Page['tell']) => void): Session {
+  /** The page asks its own server for it, which may take a while. */
+  #token(clock: ProcessClock, chance: SeededChance): Promise<string> {
+    return new Promise((resolve, reject) => {
+      clock.after(chance.fraction() * this.#parts.plan.storageLateMs, () => {
+        const { token } = this.#parts
+        if (this.isAuthFailing || token === null) reject(new Error('sim: there is no token now'))
+        else resolve(token())
+      })
+    })
+  }
+
+  #connect(line: Line, throttle: Throttle, listen: (tell: Page['tell']) => void): Session {
     const { plan, profile, url, trace } = this.#parts
     const by = line.name
     const chance = this.#parts.chance.fork(by)
-    const { clock } = line
+    const clock = scheduled(line.clock, chance.fork('loop'), this.#parts.loop, throttle)
     const storage = storageOf({
       session: this.kept,
       profile,
@@ -196,7 +221,7 @@ export class Tab {
       lateMsMax: plan.storageLateMs,
     })
     const connect: Connect = createConnect({
-      dial: line.dial,
+      dial: newerDial(doublingDial(line.dial, this.doubling, clock), this.dialect, chance.fork('dialect')),
       storage: () => storage,
       claims: () => null,
       wake: [
@@ -214,6 +239,7 @@ export class Tab {
       minUptimeMs: plan.minUptimeMs,
       reconnect: { minMs: plan.minMs, maxMs: plan.maxMs },
       outbox: { itemsMax: plan.itemsMax },
+      ...(this.#parts.token !== null && { auth: () => this.#token(clock, chance) }),
     })
   }
 }

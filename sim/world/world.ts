@@ -1,20 +1,24 @@
 // One seed's world: a timeline, a network, a store, servers and tabs. Only sockets, time and chance are not real.
 
-import type { Disturbance } from '../../src/testing/disturbed-store.js'
+import type { Disturbance, StoreOperation } from '../../src/testing/disturbed-store.js'
 import { createNetwork, type Network } from '../../src/testing/memory-network.js'
 import { createSeededChance, type SeededChance } from '../../src/testing/seeded-chance.js'
 import { createVirtualClock, type VirtualClock } from '../../src/testing/virtual-clock.js'
 import type { Config } from '../config.js'
 import { createTrace, type Trace } from '../trace.js'
+import { createHooks, type Hooks } from './hooks.js'
 import { ServerProcess } from './server-process.js'
 import { SharedStore } from './shared-store.js'
 import { type Kept, newKept } from './storage.js'
+import { Strangers } from './strangers.js'
 import { Tab } from './tab.js'
 
 export interface StoreTrouble {
   /** Share of calls that fail. */
   failShare: number
   failWhen: 'before' | 'after' | 'either'
+  /** False: only writes fail. */
+  failsReads: boolean
   lateMs: readonly [number, number]
   hintLoss: number
 }
@@ -28,10 +32,15 @@ export interface World {
   readonly servers: readonly ServerProcess[]
   readonly tabs: readonly Tab[]
   readonly trace: Trace
-  /** May be changed while it runs. */
-  readonly trouble: StoreTrouble
+  /** Of each server's way to the store. May be changed while it runs. */
+  readonly troubles: readonly StoreTrouble[]
+  readonly hooks: Hooks
+  readonly strangers: Strangers
   /** Pairs of user and room that are not allowed. */
   readonly banned: Set<string>
+  /** As the clock's, for what faults still have to do: nothing of it is left when they are over. */
+  readonly after: (delayMs: number, run: () => void) => void
+  readonly faultsOver: () => void
   /** Run for each page that is loaded: faults that last go on with it. */
   readonly onLoad: Set<(tab: Tab) => void>
   /** What servers logged and what went down to clients, but for entries: no secret may be in it. */
@@ -46,9 +55,20 @@ export function createWorld(config: Config, seed: number): World {
   const trace = createTrace(clock.nowMs)
   const network = createNetwork({ clock, chance: chance.fork('network'), latencyMs: config.latencyMs })
   const shared = new SharedStore(trace, clock, chance.fork('store'))
-  const { store } = config
-  const trouble: StoreTrouble = { failShare: 0, failWhen: 'either', lateMs: store.lateMs, hintLoss: store.hintLoss }
-  const world = { config, clock, chance, network, shared, trace, trouble, banned: new Set<string>() }
+  const banned = new Set<string>()
+  const hooks = createHooks({ auth: config.auth, chance: chance.fork('hooks'), trace, banned })
+  const troubles = Array.from({ length: config.serverCount }, () => newTrouble(config))
+  const strangers = new Strangers({
+    config,
+    clock,
+    chance: chance.fork('strangers'),
+    network,
+    shared,
+    trace,
+    hooks,
+    url,
+  })
+  const world = { config, clock, chance, network, shared, trace, troubles, banned, hooks, strangers }
   const told: string[] = []
   network.watch(({ line, number, direction, frame }) => {
     trace.seen(`${line} ${number} ${direction}`)
@@ -58,17 +78,52 @@ export function createWorld(config: Config, seed: number): World {
   const onLoad = new Set<(tab: Tab) => void>()
   return {
     ...world,
-    servers: Array.from({ length: config.serverCount }, (_, index) => createServer(world, `s${index + 1}`, told)),
+    servers: Array.from({ length: config.serverCount }, (_, index) => createServer(world, index, told)),
     tabs: createTabs(world, onLoad),
     onLoad,
     told,
+    ...timersOf(clock),
   }
 }
 
-type Parts = Omit<World, 'servers' | 'tabs' | 'onLoad' | 'told'>
+function timersOf(clock: VirtualClock): Pick<World, 'after' | 'faultsOver'> {
+  const cancels = new Set<() => void>()
+  return {
+    after(delayMs, run) {
+      const cancel = clock.after(delayMs, () => {
+        cancels.delete(cancel)
+        run()
+      })
+      cancels.add(cancel)
+    },
+    faultsOver() {
+      for (const cancel of cancels) cancel()
+      cancels.clear()
+    },
+  }
+}
 
-function createServer(world: Parts, name: string, told: string[]): ServerProcess {
-  const { clock, chance, trouble, config } = world
+type Parts = Omit<World, 'servers' | 'tabs' | 'onLoad' | 'told' | 'after' | 'faultsOver'>
+
+function newTrouble({ store }: Config): StoreTrouble {
+  return { failShare: 0, failWhen: 'either', failsReads: true, lateMs: store.lateMs, hintLoss: store.hintLoss }
+}
+
+/** These change nothing. */
+const reads: ReadonlySet<StoreOperation> = new Set([
+  'read',
+  'heads',
+  'follow',
+  'board',
+  'session',
+  'sessionsOf',
+  'lease',
+])
+
+function createServer(world: Parts, index: number, told: string[]): ServerProcess {
+  const { clock, chance, config } = world
+  const name = `s${index + 1}`
+  const trouble = world.troubles[index] ?? newTrouble(config)
   const draw = chance.fork(`disturbance of ${name}`)
   const random = () => draw.fraction()
   const disturbance: Disturbance = {
@@ -83,7 +138,7 @@ function createServer(world: Parts, name: string, told: string[]): ServerProcess
     hintRepeat: config.store.hintRepeat,
     hintLateMs: config.store.hintLateMs,
     failures(operation) {
-      if (random() >= trouble.failShare) return false
+      if (random() >= trouble.failShare || (!trouble.failsReads && reads.has(operation))) return false
       // A driver closes a subscription that it could not confirm: nobody else could.
       if (operation === 'follow') return 'before'
       return trouble.failWhen === 'either' ? true : trouble.failWhen
@@ -99,11 +154,7 @@ function createServer(world: Parts, name: string, told: string[]): ServerProcess
     shared: world.shared,
     disturbance,
     trace: world.trace,
-    mayJoin(user, room) {
-      const isAllowed = !world.banned.has(`${user} ${room}`)
-      world.trace.add({ kind: 'asked', user, room, isAllowed })
-      return isAllowed
-    },
+    hooks: world.hooks,
     logged: (text) => void told.push(text),
   })
 }
@@ -119,6 +170,8 @@ function createTabs(world: Parts, onLoad: ReadonlySet<(tab: Tab) => void>): Tab[
       user,
       profile,
       plan: world.config.client,
+      loop: world.config.loop,
+      token: world.config.auth === null ? null : () => world.hooks.token(user, world.clock.wallMs()),
       chance: world.chance.fork(name),
       network: world.network,
       trace: world.trace,
