@@ -2,7 +2,7 @@
 // board starts above every dropped one.
 
 import type { Json } from '../protocol/frames.js'
-import type { Followers } from './memory-followers.js'
+import type { Told } from './memory-followers.js'
 import type { Board, BoardChange, BoardChanged, BoardItem, ChangeBoard } from './store.js'
 
 /** Removed keys whose fences are remembered, per board: a late change of a former owner does not bring one back. */
@@ -14,27 +14,29 @@ export const emptyBoardsMax = 10_000
 export interface BoardsState {
   readonly boards: Map<string, BoardState>
   /** The ids of empty ones, in the order in which they became empty. */
-  readonly empty: Set<string>
+  readonly empty: Map<string, null>
   versionFloor: number
 }
 
-interface BoardState {
+export interface BoardState {
   version: number
   readonly items: Map<string, BoardItem>
   readonly removed: Map<string, number>
 }
 
 export function newBoardsState(): BoardsState {
-  return { boards: new Map(), empty: new Set(), versionFloor: 0 }
+  return { boards: new Map(), empty: new Map(), versionFloor: 0 }
 }
 
 export class Boards {
   readonly #state: BoardsState
-  readonly #followers: Followers
+  readonly #followers: Told
+  readonly #newBoard: (version: number) => BoardState
 
-  constructor(state: BoardsState, followers: Followers) {
+  constructor(state: BoardsState, followers: Told, newBoard: (version: number) => BoardState = newBoardState) {
     this.#state = state
     this.#followers = followers
+    this.#newBoard = newBoard
   }
 
   board(room: string, name: string): Board {
@@ -45,7 +47,7 @@ export class Boards {
 
   change(ask: ChangeBoard): BoardChanged {
     const id = idOf(ask.room, ask.board)
-    const board = this.#state.boards.get(id) ?? newBoard(this.#state.versionFloor)
+    const board = this.#state.boards.get(id) ?? this.#newBoard(this.#state.versionFloor)
     const set = ask.set.filter((item) => item.fence >= fenceOf(board, item.key))
     const removed = ask.removed.filter(({ key, fence }) => fence >= fenceOf(board, key))
     if (countAfter(board, set, removed) > ask.itemsMax) return { kind: 'full' }
@@ -69,10 +71,11 @@ export class Boards {
     const { boards, empty } = this.#state
     boards.set(id, board)
     empty.delete(id)
-    if (board.items.size === 0) empty.add(id)
-    for (const oldest of empty) {
+    if (board.items.size === 0) empty.set(id, null)
+    for (const oldest of empty.keys()) {
       if (empty.size <= emptyBoardsMax) return
       this.#state.versionFloor = Math.max(this.#state.versionFloor, boards.get(oldest)?.version ?? 0)
+      boards.get(oldest)?.removed.clear()
       boards.delete(oldest)
       empty.delete(oldest)
     }
@@ -83,7 +86,7 @@ function idOf(room: string, board: string): string {
   return `${room.length}:${room}${board}`
 }
 
-function newBoard(version: number): BoardState {
+function newBoardState(version: number): BoardState {
   return { version, items: new Map(), removed: new Map() }
 }
 

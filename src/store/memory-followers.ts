@@ -10,7 +10,12 @@ interface Follower {
   isOpen: boolean
 }
 
-export class Followers {
+/** Who is told of what happens in a room. */
+export interface Told {
+  tell(room: string, hint: Hint): void
+}
+
+export class Followers implements Told {
   readonly #ofRoom = new Map<string, Set<Follower>>()
 
   follow(room: string, hear: (hint: Hint) => void): Following {

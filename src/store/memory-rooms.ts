@@ -1,15 +1,61 @@
-// All logs of a memory store, and who follows them. A room that was never written has no state, however often it is
-// read.
+// All logs of a store, wherever they are kept, and who is told of them. A room that was never written has no state,
+// however often it is read.
 
 import type { By } from '../protocol/frames.js'
 import type { Position } from '../protocol/position.js'
-import { adopted, emptyLog, type Incarnations, positionAt } from './log.js'
-import type { Followers } from './memory-followers.js'
-import { append, forget, newRoomLog, type RoomLog, raise, read, trim } from './memory-log.js'
+import { adopted, emptyLog, type Incarnations, type LogView, positionAt } from './log.js'
+import type { Told } from './memory-followers.js'
+import { MemoryRoom, newRoomData, type RoomData } from './memory-log.js'
+import { append, forget, type RoomLog, raise, read, trim } from './room-log.js'
 import type { Append, Appended, Control, Owner, Page, Read, Retention } from './store.js'
 import { controlRoom } from './store.js'
 
-export type RoomsState = Map<string, RoomLog>
+/** Where rooms are kept. */
+export interface RoomSource {
+  /** Null: it has no state. */
+  find(name: string): RoomLog | null
+  make(name: string, log: LogView): RoomLog
+  /** The next ones that have state, each in its turn; over and over. */
+  next(roomsMax: number): Iterable<RoomLog>
+}
+
+export type RoomsState = Map<string, RoomData>
+
+/** Rooms of a state in memory. */
+export class MemoryRooms implements RoomSource {
+  readonly #state: RoomsState
+  readonly #rooms = new Map<string, MemoryRoom>()
+  #turn: Iterator<MemoryRoom> | null = null
+
+  constructor(state: RoomsState) {
+    this.#state = state
+    for (const [name, data] of state) this.#rooms.set(name, new MemoryRoom(data))
+  }
+
+  find(name: string): RoomLog | null {
+    return this.#rooms.get(name) ?? null
+  }
+
+  make(name: string, log: LogView): RoomLog {
+    const data = newRoomData(log)
+    const room = new MemoryRoom(data)
+    this.#state.set(name, data)
+    this.#rooms.set(name, room)
+    return room
+  }
+
+  *next(roomsMax: number): Iterable<RoomLog> {
+    for (let count = 0; count < roomsMax; count++) {
+      this.#turn ??= this.#rooms.values()
+      const next = this.#turn.next()
+      if (next.done === true) {
+        this.#turn = null
+        return
+      }
+      yield next.value
+    }
+  }
+}
 
 /** The control log is read by every node at least once a second; this is far more than a node can be behind. */
 export const controlRetention: Retention = {
@@ -21,13 +67,12 @@ export const controlRetention: Retention = {
 }
 
 export class Rooms {
-  readonly #rooms: RoomsState
+  readonly #rooms: RoomSource
   readonly #incarnations: Incarnations
-  readonly #followers: Followers
+  readonly #followers: Told
   readonly #nowMs: () => number
-  #aging: Iterator<RoomLog> | null = null
 
-  constructor(rooms: RoomsState, incarnations: Incarnations, followers: Followers, nowMs: () => number) {
+  constructor(rooms: RoomSource, incarnations: Incarnations, followers: Told, nowMs: () => number) {
     this.#rooms = rooms
     this.#incarnations = incarnations
     this.#followers = followers
@@ -55,7 +100,7 @@ export class Rooms {
   }
 
   read(ask: Read): Page {
-    return read(this.#room(ask.room) ?? newRoomLog(emptyLog(this.#incarnations)), ask, this.#nowMs())
+    return read(this.#room(ask.room) ?? new MemoryRoom(newRoomData(emptyLog(this.#incarnations))), ask, this.#nowMs())
   }
 
   head(name: string): Position {
@@ -73,30 +118,21 @@ export class Rooms {
 
   /** Retention by age, also where nobody writes or reads: a few rooms with each call, all of them in turn. */
   age(roomsMax: number): void {
-    for (let count = 0; count < roomsMax; count++) {
-      this.#aging ??= this.#rooms.values()
-      const next = this.#aging.next()
-      if (next.done === true) {
-        this.#aging = null
-        return
-      }
-      trim(next.value, this.#nowMs())
-      forget(next.value, this.#nowMs())
+    for (const room of this.#rooms.next(roomsMax)) {
+      trim(room, this.#nowMs())
+      forget(room, this.#nowMs())
     }
   }
 
   #room(name: string): RoomLog | null {
-    const room = this.#rooms.get(name)
-    if (room === undefined) return null
-    room.log = adopted(room.log, this.#incarnations)
+    const room = this.#rooms.find(name)
+    if (room === null) return null
+    const log = adopted(room.log, this.#incarnations)
+    if (log !== room.log) room.log = log
     return room
   }
 
   #roomToWrite(name: string): RoomLog {
-    const known = this.#room(name)
-    if (known !== null) return known
-    const made = newRoomLog(emptyLog(this.#incarnations))
-    this.#rooms.set(name, made)
-    return made
+    return this.#room(name) ?? this.#rooms.make(name, emptyLog(this.#incarnations))
   }
 }
