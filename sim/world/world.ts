@@ -38,7 +38,7 @@ export interface World {
   readonly strangers: Strangers
   /** Pairs of user and room that are not allowed. */
   readonly banned: Set<string>
-  /** As the clock's, for what faults still have to do: nothing of it is left when they are over. */
+  /** As the clock's, for what faults still have to do: all of it is done when they are over. */
   readonly after: (delayMs: number, run: () => void) => void
   readonly faultsOver: () => void
   /** Run for each page that is loaded: faults that last go on with it. */
@@ -87,18 +87,22 @@ export function createWorld(config: Config, seed: number): World {
 }
 
 function timersOf(clock: VirtualClock): Pick<World, 'after' | 'faultsOver'> {
-  const cancels = new Set<() => void>()
+  const waiting = new Map<() => void, () => void>()
   return {
     after(delayMs, run) {
       const cancel = clock.after(delayMs, () => {
-        cancels.delete(cancel)
+        waiting.delete(cancel)
         run()
       })
-      cancels.add(cancel)
+      waiting.set(cancel, run)
     },
     faultsOver() {
-      for (const cancel of cancels) cancel()
-      cancels.clear()
+      // What one does may put off another.
+      for (const [cancel, run] of waiting) {
+        waiting.delete(cancel)
+        cancel()
+        run()
+      }
     },
   }
 }
