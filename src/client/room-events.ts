@@ -3,8 +3,9 @@
 import type { By, Data, Member } from '../protocol/frames.js'
 import type { Position } from '../protocol/position.js'
 import type { GapReason, RefusalReason, RemovalReason } from '../protocol/reasons.js'
+import type { AnyRoom, RoomType } from '../protocol/room-types.js'
 
-export interface Entry {
+export interface Entry<Content = Data> {
   readonly room: string
   readonly position: Position
   /** For display only: the server's wall clock, ms since 1970. */
@@ -14,7 +15,7 @@ export interface Entry {
   /** The publish's mark: its sender knows its own entry by it. */
   readonly mark: string | null
   readonly key: string | null
-  readonly data: Data
+  readonly data: Content
   /**
    * `live`: it came as it was published. `replay`: it was missed in a drop, or came after `since`, and is caught up on.
    * `history`: it was there before this client object joined, or all was forgotten (`epoch-changed`).
@@ -31,15 +32,20 @@ export interface Gap {
   readonly next: Position
 }
 
-export interface RoomEvents {
+/** Who is in a room, with what he shows of himself there. */
+export interface MemberOf<Shown> extends Omit<Member, 'data'> {
+  readonly data?: Shown
+}
+
+export interface RoomEvents<Type extends RoomType = AnyRoom> {
   /** In order, each at most once. */
-  entry: Entry
+  entry: Entry<Type['entry']>
   /** Stands between two entries that do not follow each other. */
   gap: Gap
   /** Everything up to the head was delivered. */
   live: { readonly position: Position }
-  presence: { readonly members: readonly Member[] }
-  signal: { readonly by: By | null; readonly data: Data }
+  presence: { readonly members: readonly MemberOf<Type['presence']>[] }
+  signal: { readonly by: By | null; readonly data: Type['signal'] }
   /** The session is no longer in the room; `join` asks again. */
   removed: { readonly reason: RemovalReason }
   /** `retry`: it is asked again by itself. */

@@ -228,6 +228,14 @@ export interface Refused {
   readonly afterMs?: number
   /** With `out-of-order`: the producer's last seq in the room, 0 = none known. */
   readonly last?: number
+  /** With `invalid`: what is wrong with the data, the first few. */
+  readonly issues?: readonly RefusedIssue[]
+}
+
+/** One thing that is wrong with data, and where in it; an empty path is all of it. */
+export interface RefusedIssue {
+  readonly message: string
+  readonly path: readonly (string | number)[]
 }
 
 export interface Member {

@@ -33,6 +33,7 @@ export {
   type Published,
   protocolVersion,
   type Refused,
+  type RefusedIssue,
   type Removed,
   type RoomAsk,
   type RoomVerdict,

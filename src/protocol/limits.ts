@@ -25,6 +25,9 @@ export const bounds = {
   queuedBytesMax: 131_072,
   featuresMax: 64,
   helloRoomsMax: 128, //   more are joined after the welcome
+  issuesMax: 8, //         of data that does not fit a schema
+  issuePathMax: 16,
+  issueCharsMax: 200,
 } as const
 
 /**

@@ -23,6 +23,7 @@ export type EndReason = 'left' | 'ran-out' | 'kicked' | 'revoked'
 export type RefusalReason =
   | 'bad-message' //        a field is missing, of another type, or beyond its limit
   | 'unsupported' //        a frame type this server does not know
+  | 'invalid' //            the data does not fit the room's schema; `issues` tell where
   | 'forbidden' //          the application's hook said no, or the room does not exist for the asker
   | 'not-joined' //         publish, signal, track or leave of a room this session is not in
   | 'not-resumed' //        meant for a session that this connection is not

@@ -58,6 +58,7 @@ const refusalReason = oneOf<RefusalReason>({
   'id-in-use': true,
   'store-unavailable': true,
   'hook-failed': true,
+  invalid: true,
 })
 
 const removalReason = oneOf<RemovalReason>({ removed: true, 'rights-revoked': true })
@@ -86,6 +87,8 @@ const leaseVerdict = byKind({
     reason: leaseLostReason,
   }),
 })
+
+const textOrWhole: Check = (value) => (typeof value === 'string' ? null : whole(value))
 
 const by = orNull(shape<frames.By>({ session: id, user: name }))
 const member = shape<frames.Member>({
@@ -120,6 +123,7 @@ const refused = shape<frames.Refused>({
   retry: flag,
   afterMs: maybe(whole),
   last: maybe(whole),
+  issues: maybe(listOf(shape<frames.RefusedIssue>({ message: text, path: listOf(textOrWhole) }))),
 })
 
 const bye = shape<frames.Bye>({

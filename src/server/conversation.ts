@@ -2,7 +2,7 @@
 // handlers.ts.
 
 import type { LiveSession } from '../engine/engine.js'
-import type { Denied, Refused } from '../protocol/frames.js'
+import type { Denied, Refused, RefusedIssue } from '../protocol/frames.js'
 import type { RefusalReason } from '../protocol/reasons.js'
 import { StoreUnavailable } from '../store/store.js'
 import { claimsOf } from './auth.js'
@@ -25,6 +25,7 @@ export interface Refusal {
   readonly retry?: boolean
   readonly afterMs?: number
   readonly last?: number
+  readonly issues?: readonly RefusedIssue[]
 }
 
 const storeRestMs = 1_000
@@ -85,12 +86,18 @@ export class Conversation {
 
 /** The frame that says no. */
 export function answerOf(request: Request, refusal: Refusal): Denied | Refused {
-  const { reason, message, retry = false, afterMs, last } = refusal
+  const { reason, message, retry = false, afterMs, last, issues } = refusal
   const rest = { reason, message, retry, ...(afterMs === undefined ? {} : { afterMs }) }
   if (request.type === 'join' && typeof request.room === 'string') {
     return { type: 'denied', ...(request.id === undefined ? {} : { id: request.id }), room: request.room, ...rest }
   }
-  return { type: 'refused', id: request.id ?? null, ...rest, ...(last === undefined ? {} : { last }) }
+  return {
+    type: 'refused',
+    id: request.id ?? null,
+    ...rest,
+    ...(last === undefined ? {} : { last }),
+    ...(issues === undefined ? {} : { issues }),
+  }
 }
 
 function openingProblem(inFlight: ReadonlySet<number>, id: number, inFlightMax: number): Refusal | null {

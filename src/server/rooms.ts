@@ -5,6 +5,7 @@ import type { Data, Json } from '../protocol/frames.js'
 import type { Durability, Retention, Store } from '../store/store.js'
 import { type HookCaller, isPromise } from './hook.js'
 import { OptionError } from './option-error.js'
+import { checkSchema, type Invalid, type Judged, judge, type RoomSchema } from './room-schema.js'
 import { compilePatterns, type PatternMatch, type RoomParams } from './room-pattern.js'
 
 /** Who asks. */
@@ -41,9 +42,11 @@ export interface RoomConfig<P extends string = string> {
   readonly presence?: boolean | { readonly graceMs?: number; readonly membersMax?: number }
   /** More missing entries than this are not replayed but told as a gap. Default 10 000. */
   readonly replayMax?: number
+  /** What may travel, by schemas of zod, valibot, arktype or another library that speaks Standard Schema. Default: all. */
+  readonly schema?: RoomSchema
   /** Runs at every join, also after a resume. Default: everybody may. A hook that throws refuses. */
   canJoin?(question: JoinQuestion<P>): CanJoinAnswer | Promise<CanJoinAnswer>
-  /** Runs at every publish, signal and track, in their order. Default: every member may. */
+  /** Runs at every publish, signal and track that fits the schema, in their order. Default: every member may. */
   canPublish?(question: PublishQuestion<P>): CanPublishAnswer | Promise<CanPublishAnswer>
 }
 
@@ -54,6 +57,7 @@ export type JoinPermit =
 export type PublishPermit =
   | { readonly kind: 'yes' }
   | { readonly kind: 'no'; readonly reason: 'forbidden' | 'hook-failed'; readonly message: string }
+  | Invalid
 
 export interface Rooms {
   /** Null: no pattern fits. */
@@ -108,12 +112,17 @@ export function createRooms(configs: Readonly<Record<string, RoomConfig>>, hooks
     mayPublish(question) {
       const match = find(question.room)
       if (match === null) return forbidden
-      const { canPublish } = match.value.config
-      if (canPublish === undefined) return yes
-      const answer = hooks.call('canPublish', () => canPublish({ ...question, params: match.params }))
-      const permitOf = (known: Awaited<typeof answer>) =>
-        known.kind === 'failed' ? failed : publishPermitOf(known.value)
-      return isPromise(answer) ? answer.then(permitOf) : permitOf(answer)
+      const { canPublish, schema } = match.value.config
+      const ask = (judged: Judged) => {
+        if (judged.kind === 'failed') return failed
+        if (judged.kind === 'no' || canPublish === undefined) return judged
+        const answer = hooks.call('canPublish', () => canPublish({ ...question, params: match.params }))
+        const permitOf = (known: Awaited<typeof answer>) =>
+          known.kind === 'failed' ? failed : publishPermitOf(known.value)
+        return isPromise(answer) ? answer.then(permitOf) : permitOf(answer)
+      }
+      const judged = judge(schema, question, hooks)
+      return isPromise(judged) ? judged.then(ask) : ask(judged)
     },
   }
 }
@@ -135,6 +144,7 @@ const roomKeys: { readonly [key in keyof Required<RoomConfig>]: 'function' | nul
   history: null,
   presence: null,
   replayMax: null,
+  schema: null,
   canJoin: 'function',
   canPublish: 'function',
 }
@@ -149,6 +159,7 @@ function checkKeys(pattern: string, config: RoomConfig): void {
     if (mustBe === null || value === undefined || typeof value === mustBe) continue
     throw new OptionError(`${where}: ${key} must be a ${mustBe}, but ${typeof value} came`)
   }
+  checkSchema(where, config.schema)
   const { history = 'retained' } = config
   if (history === 'retained' || history === 'since-join') return
   throw new OptionError(`${where}: history must be retained or since-join, but ${String(history)} came`)
