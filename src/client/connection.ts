@@ -1,7 +1,7 @@
 // Runs the machine of reconnect.ts: keeps its one timer and its one link, decodes what comes. What the frames mean for
 // rooms and publishes is the host's.
 
-import { movedCode, supersededCode } from '../protocol/after-close.js'
+import { movedCode, staleCode, supersededCode } from '../protocol/after-close.js'
 import { decodeServerFrame } from '../protocol/decode-server.js'
 import { encodeFrame } from '../protocol/encode.js'
 import type { Bye, ClientFrame, Hello, ServerFrame, Welcome } from '../protocol/frames.js'
@@ -85,6 +85,8 @@ export class Connection {
   #progressCount = 0
   #armed: { readonly atMs: number; readonly cancel: () => void } | null = null
   #lastCode: number | null = null
+  /** Of the last hello. */
+  #attempt = 0
   #lostAtMs: number | null = null
 
   constructor(options: ConnectionOptions, host: ConnectionHost) {
@@ -194,7 +196,7 @@ export class Connection {
       case 'greet':
         this.#isGreeted = true
         this.#heardAtMs = this.#options.clock.nowMs()
-        this.send(this.#host.hello())
+        this.#greet()
         this.#host.greeted()
         break
       case 'abandon':
@@ -234,6 +236,12 @@ export class Connection {
       this.#host.report(error)
       this.#ended(dial, { code: brokenCode, reason: 'unreachable' })
     }
+  }
+
+  #greet(): void {
+    const hello = this.#host.hello()
+    this.#attempt = hello.attempt
+    this.send(hello)
   }
 
   #abandon(): void {
@@ -291,10 +299,12 @@ export class Connection {
 
   #bye(dial: number, frame: Bye): void {
     // Our own next attempt won: this one is only the last to know.
-    const isOurs = frame.code === supersededCode && frame.instance === this.#host.instance
+    const isSuperseded = frame.code === supersededCode && frame.instance === this.#host.instance
+    // This very dial reached the server twice (two sockets at once, a proxy that repeats), and the other one won.
+    const isDoubled = frame.code === staleCode && frame.lastAttempt === this.#attempt
     if (!this.isConnected) this.#loss = 'unheard'
     this.#host.bye(frame)
-    this.#ended(dial, isOurs ? { ...frame, code: movedCode, retry: true } : frame)
+    this.#ended(dial, isSuperseded || isDoubled ? { ...frame, code: movedCode, retry: true } : frame)
   }
 
   #closed(dial: number, code: number, reason: string): void {

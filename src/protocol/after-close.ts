@@ -3,9 +3,10 @@
 /** What a client does after a close, decided by the code alone. */
 export type AfterClose = 'resume-now' | 'back-off' | 'new-session' | 'new-token' | 'stop-for-user' | 'stop'
 
-/** `moved` and `superseded` of the table: the two codes that a client must know apart from their ranges. */
+/** `moved`, `superseded` and `stale-attempt` of the table: what a client must know apart from the ranges. */
 export const movedCode = 4001
 export const supersededCode = 4400
+export const staleCode = 4401
 
 /**
  * What a client does after this code. Every number has an answer: what is not listed (1006, a proxy's own) is a

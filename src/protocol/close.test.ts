@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { afterClose, movedCode, supersededCode } from './after-close.js'
+import { afterClose, movedCode, staleCode, supersededCode } from './after-close.js'
 import { closeTable, codeOf } from './close.js'
 
 const cases = [
@@ -27,4 +27,5 @@ test('[WIRE-12] each reason has one code and each code one reason', () => {
 test('[WIRE-12] the codes that a client knows by name are those of the table', () => {
   expect(movedCode).toBe(codeOf('moved'))
   expect(supersededCode).toBe(codeOf('superseded'))
+  expect(staleCode).toBe(codeOf('stale-attempt'))
 })
