@@ -62,15 +62,22 @@ async function act(world: World, plan: Plan): Promise<void> {
   recordRest(world)
 }
 
-/** Users act too: whoever has stopped is asked to go on, once in a while. */
+/**
+ * Until everybody is live and stays so: who looks live over a link that is dead without his knowing is not. Users act
+ * too: whoever has stopped is asked to go on, once in a while.
+ */
 async function settle(world: World): Promise<void> {
+  // What is told by beats and polls is told by then.
+  const toldMs = 2 * (world.config.settings.heartbeatMs ?? 25_000) + 2_000
+  const least = oldTokensMs(world)
   for (let passedMs = 0; passedMs < liveWithinMs; passedMs += lookMs) {
     if (passedMs % 20_000 === 0) retryStopped(world)
     await advance(world, lookMs)
-    if (passedMs >= oldTokensMs(world) && isEverybodyLive(world)) break
+    if (passedMs < least || !isEverybodyLive(world)) continue
+    await advance(world, toldMs)
+    passedMs += toldMs
+    if (isEverybodyLive(world)) break
   }
-  // What is told by beats and polls is told by then.
-  await advance(world, 2 * (world.config.settings.heartbeatMs ?? 25_000) + 2_000)
   // What a node had taken when its answer was lost is taken by another only then.
   if (world.shared.snapshot().control.events.size > 0) await advance(world, takenMs + 3_000)
 }
