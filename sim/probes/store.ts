@@ -3,7 +3,7 @@
 import type { Probe } from '../probes.js'
 
 const log = 'src/store/log.ts'
-const memoryLog = 'src/store/memory-log.ts'
+const roomLog = 'src/store/room-log.ts'
 const attach = 'src/store/attach.ts'
 const holdTime = 'src/store/hold-time.ts'
 const leases = 'src/store/memory-leases.ts'
@@ -48,13 +48,14 @@ export const storeProbes: readonly Probe[] = [
   },
   { name: 'publish out of order: record there', file: log, find: 'producer.prev === record.last', where: 'unless' },
   { name: 'publish out of order: no record', file: log, find: 'producer.prev === 0', where: 'unless' },
-  { name: 'producer record forgotten', file: memoryLog, find: 'room.log = forgotten(', where: 'before' },
-  { name: 'entry trimmed', file: memoryLog, find: 'room.bytes -= bytesOf(data)', where: 'before' },
+  { name: 'producer record forgotten', file: roomLog, find: 'room.log = forgotten(', where: 'before' },
+  { name: 'entry trimmed', file: roomLog, find: 'room.log = trimmedAt(', where: 'before' },
   {
     name: 'entry emptied by a later one with its key',
-    file: memoryLog,
-    find: 'room.bytes -= bytesOf(kept.entry.data)',
-    where: 'before',
+    file: roomLog,
+    find: 'older !== undefined) room.entries.empty(older)',
+    part: 'older !== undefined',
+    where: 'when',
   },
   // Attaching.
   {
