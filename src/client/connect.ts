@@ -2,6 +2,7 @@
 // as a platform.
 
 import { base64url } from '../protocol/base64url.js'
+import type { AnyRooms, RoomTypes } from '../protocol/room-types.js'
 import type { Chance, Clock } from '../protocol/time.js'
 import { type Backoff, backoffOf } from './backoff.js'
 import { systemChance, systemClock } from './clock.js'
@@ -34,7 +35,10 @@ export interface ConnectOptions {
   readonly minUptimeMs?: number
   readonly outbox?: Partial<OutboxLimits>
   readonly health?: Partial<HealthOptions>
-  /** Where credentials are kept. Default: the tab's and the profile's storage in a browser, memory elsewhere. */
+  /**
+   * Where credentials, and publishes that are not settled, are kept. Default: the tab's storage and IndexedDB in a
+   * browser, memory elsewhere.
+   */
   readonly storage?: ClientStorage
   readonly wake?: readonly WakeSource[]
   /** Tells duplicated tabs apart; null: nobody copies this storage. Default: Web Locks and a BroadcastChannel. */
@@ -48,14 +52,15 @@ export interface ConnectOptions {
 
 export interface Platform {
   readonly dial: Dial
-  readonly storage: () => ClientStorage
+  readonly storage: (clock: Clock) => ClientStorage
   readonly claims: (clock: Clock) => Claims | null
   readonly wake: readonly WakeSource[]
   /** Where a listener's exception goes when there is no log. */
   readonly report: Report
 }
 
-export type Connect = (url: string, options?: ConnectOptions) => Session
+/** `Rooms` are the types of the server's rooms: `RoomsOf<typeof rooms>`, of the table it was made with. */
+export type Connect = <Rooms extends RoomTypes = AnyRooms>(url: string, options?: ConnectOptions) => Session<Rooms>
 
 interface Shared {
   readonly url: string
@@ -70,20 +75,20 @@ interface Shared {
  */
 export function createConnect(platform: Platform): Connect {
   const shared: Shared[] = []
-  return (given, options = {}) => {
+  return <Rooms extends RoomTypes>(given: string, options: ConnectOptions = {}) => {
     const url = addressOf(given)
     const known = shared.find((other) => placeOf(other.url) === placeOf(url) && isEqual(other.options, options))
     if (known !== undefined) {
       if (options.auth !== undefined) known.parts.core.identity.auth = options.auth
-      return new Session(known.parts)
+      return new Session<Rooms>(known.parts)
     }
     const parts = createParts(url, options, platform, () => {
       shared.splice(shared.indexOf(made), 1)
     })
     const made = { url, options, parts }
     shared.push(made)
-    const session = new Session(parts)
-    parts.core.connection.dispatch({ type: 'start' })
+    const session = new Session<Rooms>(parts)
+    parts.core.start()
     return session
   }
 }
@@ -113,7 +118,10 @@ function isEqual(one: ConnectOptions, other: ConnectOptions): boolean {
 function createParts(url: string, options: ConnectOptions, platform: Platform, closed: () => void): SessionParts {
   const { clock = systemClock, chance = systemChance, log = null, reconnect } = options
   const instance = base64url(chance.bytes(16))
-  const storage = new SafeStorage(options.storage ?? platform.storage(), clock, (error) => core.report(error))
+  const place = `${options.key ?? ''}:${placeOf(url)}`
+  const kept = options.storage ?? platform.storage(clock)
+  const storage = new SafeStorage(kept, clock, (error) => core.report(error))
+  const outbox = { ...outboxDefaults, ...options.outbox }
   const core = new SessionCore({
     url,
     clock,
@@ -121,7 +129,8 @@ function createParts(url: string, options: ConnectOptions, platform: Platform, c
     log,
     dial: options.dial ?? platform.dial,
     report: log === null ? platform.report : (error) => log.warn({ error }, 'a listener threw'),
-    outbox: { ...outboxDefaults, ...options.outbox },
+    outbox,
+    stored: kept.outbox === undefined ? null : { store: kept.outbox, scope: place, ageMs: outbox.ageMs },
     health: { quietMs: 1_000, lostMs: 30_000, ...options.health },
     settings: {
       ...backoffOf(reconnect === false ? {} : reconnect),
@@ -133,7 +142,7 @@ function createParts(url: string, options: ConnectOptions, platform: Platform, c
       instance,
       storage,
       chance,
-      sessionKey: `holdfast:session:${options.key ?? ''}:${placeOf(url)}`,
+      sessionKey: `holdfast:session:${place}`,
       // A device key is a secret of this server's alone.
       deviceKey: `holdfast:device:${new URL(url).host}`,
       claims: options.claims === undefined ? platform.claims(clock) : options.claims,
@@ -142,8 +151,8 @@ function createParts(url: string, options: ConnectOptions, platform: Platform, c
   })
   const stops = (options.wake ?? platform.wake).map((listen) =>
     listen((what) => {
-      if (what === 'freeze') core.identity.letGo()
-      core.connection.dispatch({ type: what })
+      if (what === 'wake') core.connection.dispatch({ type: 'wake' })
+      else core[what]()
     }),
   )
   core.closed = () => {
@@ -154,7 +163,7 @@ function createParts(url: string, options: ConnectOptions, platform: Platform, c
   return {
     core,
     soon,
-    storage: () => storage.kind,
+    storage: () => (kept.outbox !== undefined && core.traffic.outboxLife.kind === 'memory' ? 'memory' : storage.kind),
     holds: new Holds(soon, (isForGood) => isForGood && core.close('closed')),
   }
 }

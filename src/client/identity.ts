@@ -75,6 +75,13 @@ export class Identity {
     this.#options.auth = auth
   }
 
+  /** Who this tab was last welcomed as; null: nobody, or it is a copy of another tab. Never rejects. */
+  async stored(): Promise<string | null> {
+    this.#loading ??= this.#load()
+    await this.#loading
+    return this.user
+  }
+
   /** Everything that must be known and saved before a dial. Rejects when the token cannot be had now. */
   async prepare(): Promise<Prepared> {
     this.#loading ??= this.#load()

@@ -1,30 +1,31 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Refused } from '../protocol/frames.js'
-import {
-  type OpenRooms,
-  Outbox,
-  type OutboxLimits,
-  outboxDefaults,
-  type Outgoing,
-  type PublishResult,
-} from './outbox.js'
+import { type OpenRooms, Outbox, type OutboxLimits, outboxDefaults } from './outbox.js'
+import type { Outgoing, PublishResult } from './outbox-item.js'
 
 const open: OpenRooms = { isOpen: () => true, positionOf: () => ({ epoch: 'e', offset: 7, tag: 't' }) }
 const at = (offset: number) => ({ epoch: 'e', offset, tag: `t${offset}` })
 
 function outboxOf(limits: Partial<OutboxLimits> = {}, rooms: OpenRooms = open) {
   const results = new Map<string, PublishResult>()
-  const outbox = new Outbox('p', { ...outboxDefaults, ...limits }, (mark, result) => {
-    if (results.has(mark)) throw new Error(`${mark} settled twice`)
-    results.set(mark, result)
-  })
+  const outbox = new Outbox(
+    'p',
+    { ...outboxDefaults, ...limits },
+    {
+      keep: () => {},
+      settled({ mark }, result) {
+        if (results.has(mark)) throw new Error(`${mark} settled twice`)
+        results.set(mark, result)
+      },
+    },
+  )
   const self = {
     outbox,
     results,
     nowMs: 0,
     add(mark: string, { room = 'a', bytes = 10, ttlMs = null as number | null } = {}) {
-      return outbox.add({ room, mark, key: undefined, data: '1', bytes, ttlMs }, self.nowMs)
+      return outbox.add({ room, mark, key: undefined, data: '1', bytes, ttlMs }, self.nowMs) !== null
     },
     /** Takes everything that may leave: `mark:seq>prev`, with ! for `again`. */
     send(): string[] {
@@ -35,7 +36,11 @@ function outboxOf(limits: Partial<OutboxLimits> = {}, rooms: OpenRooms = open) {
       return sent
     },
     refuse(seq: number, refusal: Partial<Refused>) {
-      outbox.refused(seq, { reason: 'rate-limited', message: '', retry: true, ...refusal }, self.nowMs)
+      outbox.refused(
+        { producer: 'p', seq },
+        { reason: 'rate-limited', message: '', retry: true, ...refusal },
+        self.nowMs,
+      )
     },
     reason: (mark: string) => {
       const result = results.get(mark)
@@ -51,11 +56,11 @@ describe('order', () => {
     for (const mark of ['x', 'y', 'z']) it.add(mark)
     it.add('w', { room: 'b' })
     expect(it.send()).toEqual(['x:1>0', 'y:2>1', 'z:3>2', 'w:4>0'])
-    for (const seq of [1, 2]) it.outbox.kept(seq, at(seq), false)
+    for (const seq of [1, 2]) it.outbox.kept({ producer: 'p', seq }, at(seq), false)
     it.add('v')
     expect(it.send()).toEqual(['v:5>3'])
-    it.outbox.kept(3, at(3), false)
-    it.outbox.kept(5, at(4), false)
+    it.outbox.kept({ producer: 'p', seq: 3 }, at(3), false)
+    it.outbox.kept({ producer: 'p', seq: 5 }, at(4), false)
     it.add('u')
     expect(it.send()).toEqual(['u:6>5'])
   })
@@ -71,7 +76,7 @@ describe('order', () => {
     const it = outboxOf()
     for (const mark of ['w', 'x', 'y', 'z']) it.add(mark)
     it.send()
-    it.outbox.kept(1, at(1), false)
+    it.outbox.kept({ producer: 'p', seq: 1 }, at(1), false)
     it.refuse(2, { reason: 'forbidden', retry: false })
     expect(it.send()).toEqual([])
     it.refuse(3, { reason: 'out-of-order', last: 1 })
@@ -324,8 +329,8 @@ describe('ends', () => {
   test('[OUT-14] an answer to what is not in flight changes nothing', () => {
     const it = outboxOf()
     it.add('x')
-    it.outbox.kept(1, at(1), false)
-    it.outbox.kept(99, at(1), false)
+    it.outbox.kept({ producer: 'p', seq: 1 }, at(1), false)
+    it.outbox.kept({ producer: 'p', seq: 99 }, at(1), false)
     it.refuse(1, { reason: 'forbidden', retry: false })
     expect(it.results.size).toBe(0)
   })
@@ -380,7 +385,7 @@ describe('any faults in any order', () => {
               const answer = model.answer(header)
               if (fate === 'lost-answer') return it.outbox.linkLost('over')
               if (fate === 'maybe') it.refuse(header.seq, { reason: 'store-unavailable', afterMs: 100 })
-              else if (answer.kept) it.outbox.kept(header.seq, null, false)
+              else if (answer.kept) it.outbox.kept(header, null, false)
               else it.refuse(header.seq, answer.refusal)
             }
           }

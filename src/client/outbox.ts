@@ -2,11 +2,28 @@
 // the time and what happened, and hands out what to send. It knows nothing of sockets, timers or promises.
 //
 // Per room the store keeps the last seq of this producer and appends only what follows it (`prev`). So a later item
-// can never overtake an earlier one, and an item sent twice is appended once.
+// can never overtake an earlier one, and an item sent twice is appended once. Items of pages before this one keep the
+// producer and seq they were made under, and go before the own ones.
 
-import type { Data, Publish } from '../protocol/frames.js'
 import type { Position } from '../protocol/position.js'
 import type { RefusalReason } from '../protocol/reasons.js'
+import {
+  adopted,
+  type Draft,
+  expiryMs,
+  type Item,
+  isUnsent,
+  made,
+  type OutboxItem,
+  type Outgoing,
+  outgoing,
+  type PublishFailure,
+  type PublishResult,
+  type Sent,
+  type Waiting,
+  waitingOf,
+} from './outbox-item.js'
+import type { StoredItem } from './outbox-store.js'
 
 export interface OutboxLimits {
   /** Unsettled publishes at most. Default 1000. */
@@ -17,49 +34,16 @@ export interface OutboxLimits {
   readonly overflow: 'reject' | 'drop-oldest'
   /** Fails what could not be sent for so long. Null, the default: waits as long as the session lives. */
   readonly ttlMs: number | null
+  /** Fails what no page could send for so long after the one that made it is gone. Default 7 days. */
+  readonly ageMs: number
 }
 
-export const outboxDefaults: OutboxLimits = { itemsMax: 1000, bytesMax: 4_194_304, overflow: 'reject', ttlMs: null }
-
-export type PublishFailure =
-  | RefusalReason
-  | 'outbox-full' //   more is waiting than `itemsMax` or `bytesMax`
-  | 'dropped' //       made room for a later one
-  | 'expired' //       could not be sent within `ttlMs`
-  | 'cancelled'
-  | 'left' //          the room was left, or never joined, before it could be sent
-  | 'user-changed' //  another user signed in before it could be sent
-  | 'poison' //        three connections broke while the server was at it
-  | 'closed' //        the session was closed before it could be sent
-
-/** How a publish ended. `failed` was not applied, except for `unknown` and `poison`, which may have been. */
-export type PublishResult =
-  /** `position` is null when it was applied too long ago to say where. */
-  | { readonly kind: 'kept'; readonly position: Position | null; readonly duplicate: boolean }
-  | { readonly kind: 'failed'; readonly reason: PublishFailure; readonly message: string }
-
-export interface Draft {
-  readonly room: string
-  readonly mark: string
-  readonly key: string | undefined
-  /** JSON text, or bytes. */
-  readonly data: string | Uint8Array
-  readonly bytes: number
-  readonly ttlMs: number | null
-}
-
-interface Item extends Draft {
-  readonly seq: number
-  readonly madeAtMs: number
-  /** Where the room was before it was first sent; null: that was not known then; undefined: it was not sent. */
-  sentAfter: Position | null | undefined
-  isInFlight: boolean
-  /** It was sent, and whether it was applied then will not be told: only a repetition tells. */
-  isDoubtful: boolean
-  /** Answers "not now" in a row. */
-  refusals: number
-  /** Connections that broke in a row while it was the oldest in flight. */
-  deaths: number
+export const outboxDefaults: OutboxLimits = {
+  itemsMax: 1000,
+  bytesMax: 4_194_304,
+  overflow: 'reject',
+  ttlMs: null,
+  ageMs: 604_800_000,
 }
 
 interface Chain {
@@ -71,24 +55,10 @@ interface Chain {
   isDraining: boolean
 }
 
-export interface Outgoing {
-  readonly header: Omit<Publish, 'type' | 'id' | 'session' | 'data'>
-  readonly data: string | Uint8Array
-  readonly bytes: number
-}
-
 export interface OpenRooms {
   /** True when publishes of this room may be sent. */
   isOpen(room: string): boolean
   positionOf(room: string): Position | null
-}
-
-export interface Waiting {
-  readonly room: string
-  readonly mark: string
-  readonly data: Data
-  /** `sent`: bytes of it may have reached the server; only an answer settles it. */
-  readonly state: 'pending' | 'sent'
 }
 
 export interface Refusal {
@@ -105,84 +75,135 @@ const pacedMax = 2
 /** The head of a room is out of order at most so often: once per item before it that dropped out, and some. */
 const disordersMax = 8
 
+export interface OutboxHost {
+  /** Called once per item. */
+  settled(item: OutboxItem, result: PublishResult): void
+  /** What is to be stored of an item now. `again`: bytes of it may leave from here on; its room stood there. */
+  keep(item: OutboxItem, again: boolean, sentAfter: Position | null): void
+}
+
 export class Outbox {
-  readonly #producer: string
   readonly #limits: OutboxLimits
-  /** Called once per item that was added. */
-  readonly #settled: (mark: string, result: PublishResult) => void
+  readonly #host: OutboxHost
+  #producer: string
   #items: Item[] = []
   #bytes = 0
   /** Items with a ttl. */
   #mortalCount = 0
   #seq = 0
+  /** By producer and room. */
   readonly #chains = new Map<string, Chain>()
+  /** Rises whenever `list` changes. */
+  version = 0
 
-  constructor(producer: string, limits: OutboxLimits, settled: (mark: string, result: PublishResult) => void) {
+  constructor(producer: string, limits: OutboxLimits, host: OutboxHost) {
     this.#producer = producer
     this.#limits = limits
-    this.#settled = settled
+    this.#host = host
   }
 
-  /** False: it is full, and nothing that was never sent could make room. */
-  add(draft: Draft, nowMs: number): boolean {
+  /**
+   * Null: it is full, and nothing that was never sent could make room. `live` when it may leave at once: it is stored
+   * as sent, so that sending never waits for the storage.
+   */
+  add(draft: Draft, nowMs: number, wallMs = 0, live: OpenRooms | null = null): OutboxItem | null {
     const { itemsMax, bytesMax, overflow } = this.#limits
     while (this.#items.length >= itemsMax || this.#bytes + draft.bytes > bytesMax) {
       const oldest = overflow === 'drop-oldest' ? this.#items.find(isUnsent) : undefined
-      if (oldest === undefined) return false
+      if (oldest === undefined) return null
       this.#fail(oldest, 'dropped', 'a later publish took its place: the outbox is full')
     }
     this.#seq += 1
     this.#bytes += draft.bytes
     if (draft.ttlMs !== null) this.#mortalCount += 1
-    this.#items.push({
-      ...draft,
-      seq: this.#seq,
-      madeAtMs: nowMs,
-      sentAfter: undefined,
-      isInFlight: false,
-      isDoubtful: false,
-      refusals: 0,
-      deaths: 0,
-    })
-    return true
+    this.version += 1
+    const own = { producer: this.#producer, seq: this.#seq, wallMs, madeAtMs: nowMs, isMarked: live !== null }
+    const item = made(draft, own)
+    this.#items.push(item)
+    this.#host.keep(item, item.isMarked, live?.positionOf(item.room) ?? null)
+    return item
+  }
+
+  /** Takes over what was stored, unchanged: before everything of this page, behind what was taken over earlier. */
+  adopt(stored: readonly StoredItem[], nowMs: number, wallMs: number): void {
+    const at = this.#items.findIndex(({ producer }) => producer === this.#producer)
+    const items = stored.map((item) => adopted(item, this.#limits.ageMs, nowMs, wallMs))
+    for (const { bytes, ttlMs } of items) {
+      this.#bytes += bytes
+      if (ttlMs !== null) this.#mortalCount += 1
+    }
+    this.version += 1
+    this.#items.splice(at < 0 ? this.#items.length : at, 0, ...items)
+  }
+
+  /** Before bytes of them leave, all items are to be stored as sent. False: they are already. */
+  mark(rooms: OpenRooms): boolean {
+    const unmarked = this.#items.filter(({ isMarked }) => !isMarked)
+    for (const item of unmarked) {
+      item.isMarked = true
+      this.#host.keep(item, true, rooms.positionOf(item.room))
+    }
+    return unmarked.length > 0
+  }
+
+  /** Somebody else sends these. */
+  handOn(isTheirs: (item: OutboxItem) => boolean, message: string): void {
+    for (const item of this.#items.filter(isTheirs)) this.#fail(item, 'handed-on', message)
+  }
+
+  /** Later publishes stand in a chain of this name, behind everything that is here. */
+  renew(producer: string): void {
+    this.#producer = producer
+    this.#seq = 0
+    this.version += 1
+  }
+
+  /** True while a publish with this mark is not settled. */
+  hasMark(mark: string): boolean {
+    return this.#items.some((item) => item.mark === mark)
   }
 
   /** The next publish that may leave now; it is in flight from here on. Null: nothing may. */
   take(nowMs: number, rooms: OpenRooms): Outgoing | null {
     const blocked = new Set<string>()
-    const prevs = new Map<string, number>()
+    const ahead = new Map<string, Item>()
     for (const item of this.#items) {
-      const chain = this.#chain(item.room)
-      if (item.isInFlight) prevs.set(item.room, item.seq)
-      else if (!blocked.has(item.room) && !chain.isDraining && chain.notBeforeMs <= nowMs && rooms.isOpen(item.room)) {
+      const chain = this.#chain(item)
+      const before = ahead.get(item.room)
+      // The server knows no order between two producers: the later one waits until the earlier has nothing left.
+      const isNext = !blocked.has(item.room) && (before === undefined || before.producer === item.producer)
+      if (item.isInFlight) ahead.set(item.room, item)
+      else if (isNext && !chain.isDraining && chain.notBeforeMs <= nowMs && rooms.isOpen(item.room)) {
         item.isInFlight = true
+        this.version += 1
         // Never later than that: what was forgotten in between would be applied again.
         if (item.sentAfter === undefined) item.sentAfter = rooms.positionOf(item.room)
-        return outgoing(item, this.#producer, prevs.get(item.room) ?? chain.last)
+        return outgoing(item, before?.seq ?? chain.last)
       } else blocked.add(item.room)
     }
     return null
   }
 
-  kept(seq: number, position: Position | null, duplicate: boolean): void {
-    const item = this.#inFlight(seq)
+  kept(sent: Sent, position: Position | null, duplicate: boolean): void {
+    const item = this.#inFlight(sent)
     if (item === undefined) return
-    const chain = this.#chain(item.room)
-    chain.last = Math.max(chain.last, seq)
+    const chain = this.#chain(item)
+    chain.last = Math.max(chain.last, item.seq)
     this.#settle(item, { kind: 'kept', position, duplicate })
   }
 
-  refused(seq: number, refusal: Refusal, nowMs: number): void {
-    const item = this.#inFlight(seq)
+  refused(sent: Sent, refusal: Refusal, nowMs: number): void {
+    const item = this.#inFlight(sent)
     if (item === undefined) return
     const { reason } = refusal
-    const chain = this.#chain(item.room)
+    const chain = this.#chain(item)
     const isHead = this.#items.find((other) => other.room === item.room) === item
     item.isInFlight = false
     item.deaths = 0
+    this.version += 1
     // Behind an item that came back everything comes back: that is no failure of its own.
     if (isHead || reason !== 'out-of-order') item.refusals += 1
-    chain.isDraining = this.#items.some((other) => other.room === item.room && other.isInFlight)
+    chain.isDraining = this.#isOnItsWay(item.room)
 
     if (reason === 'out-of-order' && item.refusals <= disordersMax) chain.last = refusal.last ?? 0
     else if (reason === 'fenced') chain.notBeforeMs = Infinity
@@ -205,6 +226,7 @@ export class Outbox {
       item.isInFlight = false
       item.refusals = 0
     }
+    this.version += 1
     for (const chain of this.#chains.values()) {
       chain.isDraining = false
       chain.notBeforeMs = -Infinity
@@ -255,28 +277,42 @@ export class Outbox {
 
   /** Nothing of this room is left: forgets its chain. The store tells it again if need be. */
   forget(room: string): void {
-    if (!this.has(room)) this.#chains.delete(room)
+    if (!this.has(room)) this.#chains.delete(chainKey({ producer: this.#producer, room }))
   }
 
-  list(): readonly Waiting[] {
-    return this.#items.map((item) => ({
-      room: item.room,
-      mark: item.mark,
-      data: typeof item.data === 'string' ? JSON.parse(item.data) : item.data.slice(),
-      state: isUnsent(item) ? 'pending' : 'sent',
-    }))
+  get producer(): string {
+    return this.#producer
   }
 
-  #chain(room: string): Chain {
-    const known = this.#chains.get(room)
+  /** Producers of items that are not settled. */
+  get producers(): ReadonlySet<string> {
+    return new Set(this.#items.map(({ producer }) => producer))
+  }
+
+  /** Rooms of items that are not settled. */
+  get rooms(): ReadonlySet<string> {
+    return new Set(this.#items.map(({ room }) => room))
+  }
+
+  list(room?: string): readonly Waiting[] {
+    const items = room === undefined ? this.#items : this.#items.filter((item) => item.room === room)
+    return items.map((item) => waitingOf(item, item.producer !== this.#producer))
+  }
+
+  #chain(item: Pick<Item, 'producer' | 'room'>): Chain {
+    const known = this.#chains.get(chainKey(item))
     if (known !== undefined) return known
     const chain = { last: 0, notBeforeMs: -Infinity, isDraining: false }
-    this.#chains.set(room, chain)
+    this.#chains.set(chainKey(item), chain)
     return chain
   }
 
-  #inFlight(seq: number): Item | undefined {
-    return this.#items.find((item) => item.seq === seq && item.isInFlight)
+  #inFlight({ producer, seq }: Sent): Item | undefined {
+    return this.#items.find((item) => item.seq === seq && item.producer === producer && item.isInFlight)
+  }
+
+  #isOnItsWay(room: string): boolean {
+    return this.#items.some((item) => item.room === room && item.isInFlight)
   }
 
   #fail(item: Item, reason: PublishFailure, message: string): void {
@@ -287,11 +323,13 @@ export class Outbox {
     this.#items = this.#items.filter((other) => other !== item)
     this.#bytes -= item.bytes
     if (item.ttlMs !== null) this.#mortalCount -= 1
-    const chain = this.#chain(item.room)
-    if (item.isInFlight && chain.isDraining) {
-      chain.isDraining = this.#items.some((other) => other.room === item.room && other.isInFlight)
-    }
-    this.#settled(item.mark, result)
+    this.version += 1
+    const chain = this.#chain(item)
+    if (item.isInFlight && chain.isDraining) chain.isDraining = this.#isOnItsWay(item.room)
+    // An adopted producer is finished, never continued.
+    const isDone = !this.#items.some((other) => chainKey(other) === chainKey(item))
+    if (isDone && item.producer !== this.#producer) this.#chains.delete(chainKey(item))
+    this.#host.settled(item, result)
   }
 }
 
@@ -312,25 +350,6 @@ function restMs({ afterMs }: Refusal, refusals: number): number {
   return refusals <= pacedMax ? toldMs : Math.max(toldMs, growingMs)
 }
 
-function isUnsent(item: Item): boolean {
-  return !item.isInFlight && !item.isDoubtful
-}
-
-function expiryMs(item: Item): number {
-  return item.ttlMs !== null && isUnsent(item) ? item.madeAtMs + item.ttlMs : Infinity
-}
-
-function outgoing(item: Item, producer: string, prev: number): Outgoing {
-  const { room, mark, key, data, bytes, seq, isDoubtful, sentAfter } = item
-  const header = {
-    room,
-    producer,
-    seq,
-    prev,
-    again: isDoubtful,
-    ...(isDoubtful && sentAfter !== undefined && sentAfter !== null ? { sentAfter } : {}),
-    mark,
-    ...(key === undefined ? {} : { key }),
-  }
-  return { header, data, bytes }
+function chainKey({ producer, room }: Pick<Item, 'producer' | 'room'>): string {
+  return `${producer} ${room}`
 }

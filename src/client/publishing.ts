@@ -10,15 +10,9 @@ import { defaultLimits } from '../protocol/limits.js'
 import type { Position } from '../protocol/position.js'
 import type { Chance, Clock } from '../protocol/time.js'
 import { utf8Length } from '../protocol/utf8.js'
-import {
-  type Draft,
-  Outbox,
-  type OutboxLimits,
-  type Outgoing,
-  type PublishFailure,
-  type PublishResult,
-  type Refusal,
-} from './outbox.js'
+import { type OpenRooms, Outbox, type OutboxLimits, type Refusal } from './outbox.js'
+import type { Draft, OutboxItem, Outgoing, PublishFailure, PublishResult, Sent } from './outbox-item.js'
+import { type LifeOptions, OutboxLife } from './outbox-life.js'
 
 export interface PublishOptions {
   /** Fails it as `expired` when it could not be sent for so long. Default: the outbox's. */
@@ -42,40 +36,68 @@ export type Publication = Promise<PublishResult> & { readonly mark: string }
 /** What an envelope needs at most, beside room, key and data. */
 const envelopeBytes = 400
 
+export interface PublishingOptions {
+  readonly outbox: OutboxLimits
+  readonly stored: LifeOptions['stored']
+  readonly chance: Chance
+  readonly clock: Clock
+}
+
+export interface PublishingHost {
+  kept(room: string, position: Position): void
+  publishChanged(change: PublishChange): void
+  /** More may leave now. */
+  ready(): void
+  report(error: unknown): void
+}
+
 export class Publishing {
   readonly outbox: Outbox
+  readonly life: OutboxLife
   readonly #chance: Chance
   readonly #clock: Clock
   readonly #ttlMs: number | null
-  readonly #settles = new Map<string, { readonly room: string; settle(result: PublishResult): void }>()
+  readonly #settles = new Map<OutboxItem, (result: PublishResult) => void>()
   readonly #changed: (change: PublishChange) => void
   payloadBytesMax = defaultLimits.payloadBytesMax
 
-  constructor(
-    { outbox: limits, chance, clock }: { outbox: OutboxLimits; chance: Chance; clock: Clock },
-    kept: (room: string, position: Position) => void,
-    changed: (change: PublishChange) => void,
-  ) {
+  constructor({ outbox: limits, chance, clock, stored }: PublishingOptions, host: PublishingHost) {
     this.#chance = chance
     this.#clock = clock
-    this.#changed = changed
+    this.#changed = (change) => host.publishChanged(change)
     this.#ttlMs = limits.ttlMs
-    this.outbox = new Outbox(this.#random(16), limits, (mark, result) => {
-      const waiting = this.#settles.get(mark)
-      this.#settles.delete(mark)
-      if (waiting !== undefined && result.kind === 'kept' && result.position !== null) {
-        kept(waiting.room, result.position)
-      }
-      waiting?.settle(result)
-      if (waiting !== undefined) changed(changeOf(waiting.room, mark, result))
+    const newProducer = () => this.#random(16)
+    this.outbox = new Outbox(newProducer(), limits, {
+      keep: (item, again, sentAfter) => this.life.keep(item, again, sentAfter),
+      settled: (item, result) => {
+        this.life.settled(item, result)
+        if (result.kind === 'kept' && result.position !== null) host.kept(item.room, result.position)
+        this.#settles.get(item)?.(result)
+        this.#settles.delete(item)
+        this.#changed(changeOf(item, result))
+      },
     })
+    this.life = new OutboxLife(
+      this.outbox,
+      { clock, stored, newProducer },
+      {
+        ready: () => host.ready(),
+        report: (error) => host.report(error),
+        adopted: (marks) => {
+          for (const { room, mark, data } of this.outbox.list()) {
+            if (marks.has(mark)) this.#changed({ room, mark, state: 'sending', data })
+          }
+        },
+      },
+    )
   }
 
-  publish(room: string, data: Data, options: PublishOptions = {}): Publication {
+  /** `live`: it may leave at once, from these rooms. */
+  publish(room: string, data: Data, options: PublishOptions, live: OpenRooms | null): Publication {
     const mark = options.mark ?? this.#random(12)
     const settled = new Promise<PublishResult>((settle) => {
       const { key, ttlMs = this.#ttlMs } = options
-      const problem = this.#add({ room, mark, key, ttlMs }, data, settle)
+      const problem = this.#add({ room, mark, key, ttlMs }, data, live, settle)
       if (problem === null) this.#changed({ room, mark, state: 'sending', data })
       else settle({ kind: 'failed', ...problem })
     })
@@ -87,24 +109,25 @@ export class Publishing {
     return Object.assign(Promise.resolve<PublishResult>({ kind: 'failed', reason, message }), { mark })
   }
 
-  answered(seq: number, { position, duplicate }: Published): void {
-    this.outbox.kept(seq, position, duplicate)
+  answered(sent: Sent, { position, duplicate }: Published): void {
+    this.outbox.kept(sent, position, duplicate)
   }
 
-  refused(seq: number, refusal: Refusal): void {
-    this.outbox.refused(seq, refusal, this.#clock.nowMs())
+  refused(sent: Sent, refusal: Refusal): void {
+    this.outbox.refused(sent, refusal, this.#clock.nowMs())
   }
 
   #add(
     draft: Omit<Draft, 'data' | 'bytes'>,
     data: Data,
+    live: OpenRooms | null,
     settle: (result: PublishResult) => void,
   ): { reason: PublishFailure; message: string } | null {
     const { room, mark, key } = draft
     // A copy: what the application changes afterwards is not what it published.
     const copy = data instanceof Uint8Array ? data.slice() : jsonOf(data)
     if (copy === null) return { reason: 'bad-message', message: notData }
-    if (this.#settles.has(mark))
+    if (this.outbox.hasMark(mark))
       return { reason: 'bad-message', message: 'a publish with this mark is not settled yet' }
     const bytes = typeof copy === 'string' ? utf8Length(copy) : copy.length
     const names = utf8Length(JSON.stringify([room, mark, key]))
@@ -113,9 +136,9 @@ export class Publishing {
     }
     const problem = namesProblem(mark, key) ?? (typeof copy === 'string' ? dataProblem(copy) : null)
     if (problem !== null) return { reason: 'bad-message', message: problem }
-    this.#settles.set(mark, { room, settle })
-    if (this.outbox.add({ ...draft, data: copy, bytes }, this.#clock.nowMs())) return null
-    this.#settles.delete(mark)
+    const item = this.outbox.add({ ...draft, data: copy, bytes }, this.#clock.nowMs(), this.#clock.wallMs(), live)
+    if (item !== null) this.#settles.set(item, settle)
+    if (item !== null) return null
     return { reason: 'outbox-full', message: 'too much is waiting to be sent' }
   }
 
@@ -131,7 +154,7 @@ export function publishFrame({ header, data }: Outgoing, id: number, session: st
   return `${JSON.stringify(envelope).slice(0, -1)},"data":${data}}`
 }
 
-function changeOf(room: string, mark: string, result: PublishResult): PublishChange {
+function changeOf({ room, mark }: OutboxItem, result: PublishResult): PublishChange {
   if (result.kind === 'failed') return { room, mark, state: 'failed', reason: result.reason, message: result.message }
   return { room, mark, state: 'kept', position: result.position, duplicate: result.duplicate }
 }

@@ -1,9 +1,10 @@
 // Frames that want an answer, on one connection: their ids, and how many may be open.
 
 import type { Limits } from '../protocol/limits.js'
+import type { Sent } from './outbox-item.js'
 
 export type Request =
-  | { readonly kind: 'publish'; readonly seq: number }
+  | { readonly kind: 'publish'; readonly sent: Sent }
   | { readonly kind: 'join'; readonly room: string }
   | { readonly kind: 'leave'; readonly room: string | null }
 

@@ -2,28 +2,22 @@
 // stands. `session.ts` is what the application holds of it.
 
 import { type Bye, type Hello, protocolVersion, type ServerFrame, type Welcome } from '../protocol/frames.js'
-import type { Chance, Clock } from '../protocol/time.js'
 import { Connection, type ConnectionHost, type Loss, type Prepared } from './connection.js'
-import { Emitter, type Report } from './emitter.js'
+import { Emitter } from './emitter.js'
 import { HealthMeter, type HealthOptions } from './health.js'
 import { Identity, type IdentityOptions } from './identity.js'
 import type { Dial } from './link.js'
-import type { OutboxLimits } from './outbox.js'
 import type { PublishChange } from './publishing.js'
 import type { Settings } from './reconnect-state.js'
 import { type Log, noStats, type SessionEvents, type Stats } from './session-events.js'
-import { Traffic, type TrafficHost } from './traffic.js'
+import { Traffic, type TrafficHost, type TrafficOptions } from './traffic.js'
 
-export interface SessionOptions {
+export interface SessionOptions extends TrafficOptions {
   readonly url: string
   readonly settings: Settings
   readonly dial: Dial
-  readonly clock: Clock
-  readonly chance: Chance
-  readonly outbox: OutboxLimits
   readonly health: HealthOptions
   readonly log: Log | null
-  readonly report: Report
   readonly identity: IdentityOptions
 }
 
@@ -77,15 +71,32 @@ export class SessionCore implements ConnectionHost, TrafficHost {
   async #leave(): Promise<boolean> {
     const isTold = await this.traffic.leaveSession(leaveMs)
     // First nothing more may come: a welcome on its way would be kept with secrets that are not its own.
-    this.close('left')
+    this.close('left', true)
     await this.identity.forget()
     return isTold
   }
 
-  /** Idempotent. */
-  close(reason: string): void {
+  start(): void {
+    this.traffic.outboxLife.start(this.identity.stored())
+    this.connection.dispatch({ type: 'start' })
+  }
+
+  /** The page may never run again; what others may have now is asked for again by `thaw`. */
+  freeze(): void {
+    this.identity.letGo()
+    this.traffic.outboxLife.freeze()
+    this.connection.dispatch({ type: 'freeze' })
+  }
+
+  thaw(): void {
+    this.traffic.outboxLife.thaw()
+    this.connection.dispatch({ type: 'thaw' })
+  }
+
+  /** `isForGood`: what waits in the outbox does not stay stored either. Idempotent. */
+  close(reason: string, isForGood = false): void {
     this.connection.dispatch({ type: 'close', reason })
-    this.traffic.close()
+    this.traffic.close(isForGood)
     this.identity.letGo()
     this.closed()
     this.closed = () => {}
@@ -196,7 +207,7 @@ export class SessionCore implements ConnectionHost, TrafficHost {
     this.#isWelcomed = true
     this.#resume = wasAsked ? { instance, session: verdict, leases, downMs } : null
     this.#options.log?.info({ session, user, verdict }, verdict.kind === 'resumed' ? 'resume' : 'connect')
-    this.traffic.welcomed(frame.limits, before !== null && before !== user)
+    this.traffic.welcomed(frame, before !== null && before !== user)
     if (reason !== null) this.events.emit('new-session', { reason, session, user })
     this.traffic.flush()
   }

@@ -38,7 +38,7 @@ export interface SessionEvents {
   'signed-out': { readonly reason: string }
   /** The session, or the user, is used elsewhere. Nothing is dialled until `retryNow()`, which takes it back. */
   superseded: { readonly reason: string }
-  /** A publish was added or settled. */
+  /** What `session.outbox.list()` gives has changed. */
   outbox: { readonly waitingCount: number }
   /** A publish of any room is on its way, kept, or failed; the promise that `publish` gave says the same. */
   publish: PublishChange

@@ -2,11 +2,12 @@
 
 import { isId, isObject, isRoomName, isWhole } from '../protocol/check.js'
 import { bounds } from '../protocol/limits.js'
+import type { AnyRooms, RoomName, RoomOf, RoomTypes } from '../protocol/room-types.js'
 import type { Status } from './connection.js'
 import { checkName, type Off } from './emitter.js'
 import type { Health } from './health.js'
 import { Hold, type Holds } from './hold.js'
-import type { Waiting } from './outbox.js'
+import type { Waiting } from './outbox-item.js'
 import { Room } from './room.js'
 import type { JoinOptions } from './room-events.js'
 import type { SessionCore } from './session-core.js'
@@ -17,8 +18,10 @@ import type { ClientStorage } from './storage.js'
 export type WhenLive = { readonly kind: 'live' } | { readonly kind: 'stopped'; readonly reason: string }
 
 export interface SessionOutbox {
-  /** Publishes that are not settled, in their order. */
+  /** Publishes that are not settled, in their order; those of pages before this one come first. */
   list(): readonly Waiting[]
+  /** `persistent`: they outlive the page or the process. `memory` where that cannot be, or the storage has failed. */
+  readonly storage: ClientStorage['kind']
   /** Fails the publish as `cancelled`. False: it is settled, or bytes of it may have been sent. */
   cancel(mark: string): boolean
 }
@@ -30,7 +33,7 @@ export interface SessionParts {
   readonly soon: (run: () => void) => void
 }
 
-export class Session {
+export class Session<Rooms extends RoomTypes = AnyRooms> {
   readonly outbox: SessionOutbox
   readonly #parts: SessionParts
   readonly #core: SessionCore
@@ -44,7 +47,13 @@ export class Session {
     this.#parts = parts
     this.#core = core
     this.#hold = new Hold(core.events, () => holds.release())
-    this.outbox = { list: () => outbox.list(), cancel: (mark) => core.traffic.cancel(mark) }
+    this.outbox = {
+      list: () => outbox.list(),
+      cancel: (mark) => core.traffic.cancel(mark),
+      get storage() {
+        return core.traffic.outboxLife.kind
+      },
+    }
   }
 
   /** Public: others see it. Null before the first welcome. */
@@ -66,7 +75,7 @@ export class Session {
     return this.#core.health.health
   }
 
-  /** `memory`: after a reload, or a new process, this will be another session. */
+  /** `memory`: after a reload, or a new process, this will be another session, or its outbox will be empty. */
   get storage(): ClientStorage['kind'] {
     return this.#parts.storage()
   }
@@ -103,7 +112,7 @@ export class Session {
    * first one's options count, and each holds it until it calls `leave`. Throws a TypeError for a name, `last` or `since`
    * that no server takes.
    */
-  join(name: string, options: JoinOptions = {}): Room {
+  join<Name extends RoomName<Rooms>>(name: Name, options: JoinOptions = {}): Room<RoomOf<Rooms, Name>> {
     checkAsk(name, options)
     return new Room(this.#core, this.#core.traffic.join(name, options), this.#parts.soon)
   }

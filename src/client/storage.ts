@@ -2,6 +2,7 @@
 // kept is still a session.
 
 import type { Clock } from '../protocol/time.js'
+import type { OutboxStore } from './outbox-store.js'
 
 /** Where small strings are kept. Any of these may fail; the session then goes on in memory. */
 export interface Slots {
@@ -15,6 +16,8 @@ export interface ClientStorage {
   readonly session: Slots
   /** What belongs to the browser profile: the guest's device key. */
   readonly profile: Slots
+  /** What belongs to everybody who has a session here: publishes that are not settled. Absent: they are in memory. */
+  readonly outbox?: OutboxStore
   /** `persistent` when it outlives the page or the process. */
   readonly kind: 'persistent' | 'memory'
 }
@@ -43,7 +46,20 @@ export function webSlots(open: () => Storage): Slots {
 }
 
 /** A storage that answers for longer than this has failed. */
-const patienceMs = 2_000
+export const patienceMs = 2_000
+
+/** Rejects when `promise` takes longer. */
+export async function within<Value>(clock: Clock, ms: number, promise: Promise<Value>): Promise<Value> {
+  let cancel = () => {}
+  const late = new Promise<never>((_, reject) => {
+    cancel = clock.after(ms, () => reject(new Error(`storage gave no answer in ${ms} ms`)))
+  })
+  try {
+    return await Promise.race([promise, late])
+  } finally {
+    cancel()
+  }
+}
 
 export class SafeStorage {
   readonly #clock: Clock
@@ -77,18 +93,12 @@ export class SafeStorage {
   }
 
   async #try<Value>(act: (storage: ClientStorage) => Promise<Value>): Promise<Value> {
-    let cancel = () => {}
-    const late = new Promise<never>((_, reject) => {
-      cancel = this.#clock.after(patienceMs, () => reject(new Error(`storage gave no answer in ${patienceMs} ms`)))
-    })
     try {
-      return await Promise.race([act(this.#storage), late])
+      return await within(this.#clock, patienceMs, act(this.#storage))
     } catch (error) {
       this.#storage = this.#memory
       this.#failed(error)
       return act(this.#memory)
-    } finally {
-      cancel()
     }
   }
 }

@@ -3,16 +3,22 @@
 
 import { dataProblem, jsonOf, notData } from '../protocol/data.js'
 import { encodeFrame } from '../protocol/encode.js'
-import type { ClientFrame, Data, Denied, Json, Refused, RoomAsk, ServerFrame } from '../protocol/frames.js'
-import { defaultLimits, type Limits } from '../protocol/limits.js'
-import type { Chance, Clock } from '../protocol/time.js'
+import type { ClientFrame, Data, Denied, Json, Refused, RoomAsk, ServerFrame, Welcome } from '../protocol/frames.js'
+import { defaultLimits } from '../protocol/limits.js'
 import { utf8Length } from '../protocol/utf8.js'
 import type { Loss } from './connection.js'
 import type { Report } from './emitter.js'
 import { asksOf } from './hello.js'
-import type { OpenRooms, OutboxLimits } from './outbox.js'
+import type { OpenRooms } from './outbox.js'
 import { Pace } from './pace.js'
-import { type Publication, type PublishChange, Publishing, type PublishOptions, publishFrame } from './publishing.js'
+import {
+  type Publication,
+  Publishing,
+  type PublishingHost,
+  type PublishingOptions,
+  type PublishOptions,
+  publishFrame,
+} from './publishing.js'
 import { Requests } from './requests.js'
 import { RoomCore, type RoomHost } from './room-core.js'
 import type { JoinOptions } from './room-events.js'
@@ -29,20 +35,15 @@ export interface Way {
   breach(message: string): void
 }
 
-export interface TrafficOptions {
-  readonly clock: Clock
-  readonly chance: Chance
-  readonly outbox: OutboxLimits
+export interface TrafficOptions extends PublishingOptions {
   readonly report: Report
 }
 
-export interface TrafficHost {
+export interface TrafficHost extends Pick<PublishingHost, 'publishChanged' | 'report'> {
   readonly stats: Stats
   /** The session that publishes are meant for. */
   readonly session: string | null
   waiting(count: number): void
-  publishChanged(change: PublishChange): void
-  report(error: unknown): void
 }
 
 type RoomFrame = Exclude<ServerFrame, { type: 'welcome' | 'bye' }>
@@ -70,7 +71,7 @@ export class Traffic implements RoomHost {
   #pace = new Pace()
   #pipelinedBytes = 0
   #outcomes = new Map<string, RoomOutcome>()
-  #waitingCount = 0
+  #toldVersion = 0
   #isClosed = false
   #cancelFlush = () => {}
   #leaving: ((isTold: boolean) => void) | null = null
@@ -79,11 +80,12 @@ export class Traffic implements RoomHost {
     this.#options = options
     this.#host = host
     this.way = way
-    this.#publishing = new Publishing(
-      options,
-      (room, at) => this.#rooms.get(room)?.acknowledged(at),
-      (change) => host.publishChanged(change),
-    )
+    this.#publishing = new Publishing(options, {
+      kept: (room, at) => this.#rooms.get(room)?.acknowledged(at),
+      publishChanged: (change) => host.publishChanged(change),
+      ready: () => this.flush(),
+      report: (error) => host.report(error),
+    })
   }
 
   get stats(): Stats {
@@ -92,6 +94,10 @@ export class Traffic implements RoomHost {
 
   get outbox(): Publishing['outbox'] {
     return this.#publishing.outbox
+  }
+
+  get outboxLife(): Publishing['life'] {
+    return this.#publishing.life
   }
 
   /** What the rooms of the last hello were answered. */
@@ -122,7 +128,8 @@ export class Traffic implements RoomHost {
     if (this.#isClosed) return this.#publishing.refuse('closed', 'the session is closed', options)
     const isIn = room !== null && this.#rooms.get(name) === room && !this.#toLeave.has(name)
     if (!isIn || room.isShut) return this.#publishing.refuse('left', `this session is not in the room ${name}`, options)
-    const publication = this.#publishing.publish(name, data, options)
+    const isLive = this.way.isGreeted && this.#host.session !== null && this.outboxLife.isOpen
+    const publication = this.#publishing.publish(name, data, options, isLive ? this.#openRooms : null)
     this.flush()
     return publication
   }
@@ -192,10 +199,10 @@ export class Traffic implements RoomHost {
     )
   }
 
-  welcomed(limits: Limits, isOtherUser: boolean): void {
+  welcomed({ limits, user }: Welcome, isOtherUser: boolean): void {
     this.#requests.allow(limits.inFlightMax)
     this.#publishing.payloadBytesMax = limits.payloadBytesMax
-    if (isOtherUser) this.outbox.failAll('user-changed', 'another user has signed in')
+    this.outboxLife.welcomed(user, isOtherUser)
   }
 
   /** The server says that the session is over. */
@@ -209,10 +216,10 @@ export class Traffic implements RoomHost {
     this.#leaving?.(false)
   }
 
-  /** Settles everything. Idempotent. */
-  close(): void {
+  /** Settles everything; `isForGood`: nothing of it stays stored. Idempotent. */
+  close(isForGood: boolean): void {
     this.#isClosed = true
-    this.outbox.failAll('closed', 'the session was closed')
+    this.outboxLife.close(isForGood)
     this.#tellWaiting()
     this.#leaving?.(false)
     this.#cancelFlush()
@@ -268,13 +275,20 @@ export class Traffic implements RoomHost {
   }
 
   #tellWaiting(): void {
-    const { count } = this.outbox
-    if (count === this.#waitingCount) return
-    this.#waitingCount = count
+    const { count, version } = this.outbox
+    if (version === this.#toldVersion) return
+    this.#toldVersion = version
     this.#host.waiting(count)
   }
 
+  readonly #openRooms: OpenRooms = {
+    isOpen: (name) => this.#rooms.get(name)?.isOpen ?? false,
+    positionOf: (name) => this.#rooms.get(name)?.received ?? null,
+  }
+
   #flushRooms(nowMs: number): void {
+    // What a page before this one published goes out, also where this one has not been: it joins, and leaves behind it.
+    for (const name of this.outbox.rooms) if (!this.#rooms.has(name)) this.leaveRoom(this.join(name, {}), true)
     for (const [name, atMs] of this.#leaveAgain) {
       if (atMs > nowMs || !this.#requests.hasRoom) continue
       this.#leaveAgain.delete(name)
@@ -295,19 +309,16 @@ export class Traffic implements RoomHost {
   }
 
   #flushPublishes(nowMs: number, session: string): void {
+    if (!this.outboxLife.mayLeave(this.#openRooms)) return
     const isPipelined = !this.way.isConnected
-    const rooms: OpenRooms = {
-      isOpen: (name) => this.#rooms.get(name)?.isOpen ?? false,
-      positionOf: (name) => this.#rooms.get(name)?.received ?? null,
-    }
     while (this.#requests.hasRoom && !(isPipelined && this.#pipelinedBytes > queuedBytesMax)) {
       if (nowMs < this.#pace.nextAtMs) return
-      const outgoing = this.outbox.take(nowMs, rooms)
+      const outgoing = this.outbox.take(nowMs, this.#openRooms)
       if (outgoing === null) return
       this.#pace.took(nowMs)
       this.#pipelinedBytes += outgoing.bytes + envelopeBytes
       if (outgoing.header.again) this.stats.retries += 1
-      const id = this.#requests.add({ kind: 'publish', seq: outgoing.header.seq })
+      const id = this.#requests.add({ kind: 'publish', sent: outgoing.header })
       this.way.send(publishFrame(outgoing, id, session))
     }
   }
@@ -330,7 +341,7 @@ export class Traffic implements RoomHost {
     const { id, reason, afterMs = 1_000 } = frame
     const nowMs = this.#options.clock.nowMs()
     if (reason === 'rate-limited') this.#pace.refused(id ?? 0, this.#requests.lastId, afterMs, nowMs)
-    if (request?.kind === 'publish') this.#publishing.refused(request.seq, frame)
+    if (request?.kind === 'publish') this.#publishing.refused(request.sent, frame)
     if (request?.kind === 'join') this.#denied({ ...frame, type: 'denied', id: frame.id ?? 0, room: request.room })
     if (request?.kind === 'leave' && request.room === null) {
       if (frame.retry) this.#options.clock.after(afterMs, () => this.#sendLeave(null))
@@ -358,7 +369,7 @@ export class Traffic implements RoomHost {
     published: (frame) => {
       const request = this.#requests.take(frame.id)
       this.#pace.accepted()
-      if (request?.kind === 'publish') this.#publishing.answered(request.seq, frame)
+      if (request?.kind === 'publish') this.#publishing.answered(request.sent, frame)
     },
     left: ({ id, room }) => {
       this.#requests.take(id)

@@ -26,6 +26,13 @@ export {
   type SeenFrame,
 } from './memory-network.js'
 export type { Cut, Direction, ServerEnd } from './memory-wires.js'
+export {
+  createOutboxDisk,
+  type OutboxDisk,
+  openOutboxDisk,
+  type PageOutbox,
+  type PageOutboxOptions,
+} from './memory-outbox.js'
 export { createSeededChance, type SeededChance } from './seeded-chance.js'
 export { type OpenStore, type Runner, storeSuite, type SuiteStore } from './store-suite.js'
 export { createTcpProxy, type ProxiedLink, type TcpProxy } from './tcp-proxy.js'
