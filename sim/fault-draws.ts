@@ -4,16 +4,19 @@
 import type { SeededChance } from '../src/testing/seeded-chance.js'
 import type { Config } from './config.js'
 import { between, heavyTail, isDrawn, pick } from './draw.js'
-import type { Fault, Hearing, Skew } from './faults.js'
+import type { Hearing } from '../src/testing/fault.js'
+import type { Fault } from './faults.js'
 import type { Survival } from './world/shared-store.js'
 
 type Drawn = { readonly atMs: number } & Fault
 type Draw = (chance: SeededChance, config: Config) => readonly Fault[]
 
 const hearing = (chance: SeededChance): Hearing => pick(chance, [0, 0, between(chance, 1, 3_000), 'never'] as const)
-const anyServer = (chance: SeededChance, config: Config) => (isDrawn(chance, 0.5) ? null : serverOf(chance, config))
+const anyServer = (chance: SeededChance, config: Config) =>
+  isDrawn(chance, 0.5) ? {} : { server: serverOf(chance, config) }
 const tabOf = (chance: SeededChance, config: Config) => chance.below(config.tabs.length)
-const serverOf = (chance: SeededChance, config: Config) => chance.below(config.serverCount)
+const lineOf = (chance: SeededChance, config: Config) => pick(chance, config.tabs).name
+const serverOf = (chance: SeededChance, config: Config) => `s${chance.below(config.serverCount) + 1}`
 const direction = (chance: SeededChance) => pick(chance, ['up', 'down'] as const)
 const anyDirection = (chance: SeededChance) => pick(chance, ['up', 'down', 'both'] as const)
 const replies = [
@@ -36,22 +39,22 @@ const kinds: readonly { readonly countMax: number; readonly draw: Draw }[] = [
   {
     countMax: 12,
     draw: (c, config) => [
-      { fault: 'cut', tab: tabOf(c, config), client: hearing(c), server: hearing(c), delivers: isDrawn(c, 0.5) },
+      { fault: 'cut', line: lineOf(c, config), client: hearing(c), server: hearing(c), delivers: isDrawn(c, 0.5) },
     ],
   },
   {
     countMax: 8,
     draw: (c, config) => [
-      { fault: 'cut-at', tab: tabOf(c, config), direction: direction(c), bytes: between(c, 0, 900) },
+      { fault: 'cut-at', line: lineOf(c, config), direction: direction(c), bytes: between(c, 0, 900) },
     ],
   },
-  { countMax: 4, draw: (c, config) => [{ fault: 'half-open', tab: tabOf(c, config), direction: anyDirection(c) }] },
+  { countMax: 4, draw: (c, config) => [{ fault: 'half-open', line: lineOf(c, config), direction: anyDirection(c) }] },
   {
     countMax: 8,
     draw: (c, config) => [
       {
         fault: 'delay',
-        tab: tabOf(c, config),
+        line: lineOf(c, config),
         ms: heavyTail(c, 20, 60_000),
         forMs: heavyTail(c, 100, 10_000),
         direction: anyDirection(c),
@@ -63,7 +66,7 @@ const kinds: readonly { readonly countMax: number; readonly draw: Draw }[] = [
     draw: (c, config) => [
       {
         fault: 'bandwidth',
-        tab: tabOf(c, config),
+        line: lineOf(c, config),
         bytesPerSec: heavyTail(c, 200, 10_000),
         forMs: heavyTail(c, 500, 10_000),
       },
@@ -72,32 +75,36 @@ const kinds: readonly { readonly countMax: number; readonly draw: Draw }[] = [
   {
     countMax: 4,
     draw: (c, config) => [
-      { fault: 'stall', tab: tabOf(c, config), direction: direction(c), forMs: heavyTail(c, 200, 12_000) },
+      { fault: 'stall', line: lineOf(c, config), direction: direction(c), forMs: heavyTail(c, 200, 12_000) },
     ],
   },
   {
     countMax: 4,
     draw: (c, config) => [
-      { fault: 'close-lost', tab: tabOf(c, config), how: pick(c, ['swallowed', 'code-lost'] as const) },
+      { fault: 'close-lost', line: lineOf(c, config), how: pick(c, ['swallowed', 'code-lost'] as const) },
     ],
   },
   {
     countMax: 5,
     draw: (c, config) => [
-      { fault: pick(c, ['hang', 'refuse', 'down'] as const), tab: tabOf(c, config), forMs: heavyTail(c, 200, 12_000) },
+      {
+        fault: pick(c, ['hang', 'refuse', 'down'] as const),
+        line: lineOf(c, config),
+        forMs: heavyTail(c, 200, 12_000),
+      },
     ],
   },
   {
     countMax: 4,
-    draw: (c, config) => [{ fault: 'late-dial', tab: tabOf(c, config), releaseMs: heavyTail(c, 100, 15_000) }],
+    draw: (c, config) => [{ fault: 'late-dial', line: lineOf(c, config), releaseMs: heavyTail(c, 100, 15_000) }],
   },
   {
     countMax: 10,
     draw: (c, config) => [
       {
         fault: 'lose-reply',
-        tab: tabOf(c, config),
-        type: pick(c, replies),
+        line: lineOf(c, config),
+        frame: pick(c, replies),
         nth: between(c, 1, 3),
         isNext: isDrawn(c, 0.6),
         serverHears: hearing(c),
@@ -109,8 +116,8 @@ const kinds: readonly { readonly countMax: number; readonly draw: Draw }[] = [
     draw: (c, config) => [
       {
         fault: 'lose-request',
-        tab: tabOf(c, config),
-        type: pick(c, requests),
+        line: lineOf(c, config),
+        frame: pick(c, requests),
         nth: between(c, 1, 3),
         isNext: isDrawn(c, 0.6),
         serverHears: hearing(c),
@@ -120,7 +127,7 @@ const kinds: readonly { readonly countMax: number; readonly draw: Draw }[] = [
   { countMax: 3, draw: () => [{ fault: 'storm' }] },
   {
     countMax: 4,
-    draw: (c, config) => [{ fault: 'pause-tab', tab: tabOf(c, config), forMs: heavyTail(c, 200, 120_000) }],
+    draw: (c, config) => [{ fault: 'pause-client', line: lineOf(c, config), forMs: heavyTail(c, 200, 120_000) }],
   },
   {
     countMax: 4,
@@ -128,7 +135,7 @@ const kinds: readonly { readonly countMax: number; readonly draw: Draw }[] = [
   },
   {
     countMax: 3,
-    draw: (c, config) => [{ fault: 'skew-tab', tab: tabOf(c, config), ...drawSkew(c) }],
+    draw: (c, config) => [{ fault: 'skew-client', line: lineOf(c, config), ...drawSkew(c) }],
   },
   {
     countMax: 3,
@@ -157,7 +164,7 @@ const kinds: readonly { readonly countMax: number; readonly draw: Draw }[] = [
     draw: (c, config) => [
       {
         fault: 'store-fails',
-        server: anyServer(c, config),
+        ...anyServer(c, config),
         which: pick(c, ['all', 'writes'] as const),
         share: pick(c, [0.05, 0.3, 1]),
         when: pick(c, ['before', 'after', 'either'] as const),
@@ -170,7 +177,7 @@ const kinds: readonly { readonly countMax: number; readonly draw: Draw }[] = [
     draw: (c, config) => [
       {
         fault: 'store-slow',
-        server: anyServer(c, config),
+        ...anyServer(c, config),
         lateMs: pick(c, [
           [100, 900],
           [1_000, 2_500],
@@ -185,7 +192,7 @@ const kinds: readonly { readonly countMax: number; readonly draw: Draw }[] = [
     draw: (c, config) => [
       {
         fault: 'hints-lost',
-        server: anyServer(c, config),
+        ...anyServer(c, config),
         share: pick(c, [0.3, 1]),
         forMs: heavyTail(c, 500, 10_000),
       },
@@ -198,7 +205,7 @@ const kinds: readonly { readonly countMax: number; readonly draw: Draw }[] = [
   {
     countMax: 4,
     draw: (c, config) => [
-      { fault: 'handshake-stall', tab: tabOf(c, config), direction: direction(c), forMs: heavyTail(c, 200, 20_000) },
+      { fault: 'handshake-stall', line: lineOf(c, config), direction: direction(c), forMs: heavyTail(c, 200, 20_000) },
     ],
   },
   {
@@ -206,7 +213,7 @@ const kinds: readonly { readonly countMax: number; readonly draw: Draw }[] = [
     draw: (c, config) => [
       {
         fault: 'swizzle',
-        tabs: [...config.tabs.keys()].filter(() => isDrawn(c, 0.6)),
+        lines: config.tabs.filter(() => isDrawn(c, 0.6)).map(({ name }) => name),
         everyMs: heavyTail(c, 1, 1_000),
         heldMs: heavyTail(c, 100, 10_000),
       },
@@ -282,6 +289,10 @@ const kinds: readonly { readonly countMax: number; readonly draw: Draw }[] = [
     countMax: 2,
     draw: (c, config) => [{ fault: 'auth-fails', tab: tabOf(c, config), forMs: heavyTail(c, 200, 8_000) }],
   },
+  {
+    countMax: 2,
+    draw: (c, config) => [{ fault: 'store-hangs', ...anyServer(c, config), forMs: heavyTail(c, 200, 8_000) }],
+  },
 ]
 
 export function drawFaults(chance: SeededChance, config: Config): Drawn[] {
@@ -309,11 +320,11 @@ function drawRebirth(chance: SeededChance, survival: Survival): Fault {
   return { fault: 'rebirth', survival, isUnderneath: isDrawn(chance, 0.4), downMs: heavyTail(chance, 50, 6_000) }
 }
 
-function drawSkew(chance: SeededChance): Skew {
+function drawSkew(chance: SeededChance) {
   return {
     rate: pick(chance, [0.95, 1.05, 1]),
     wallOffsetMs: drawStep(chance),
-    forMs: isDrawn(chance, 0.4) ? heavyTail(chance, 500, 10_000) : null,
+    ...(isDrawn(chance, 0.4) && { forMs: heavyTail(chance, 500, 10_000) }),
   }
 }
 

@@ -1,27 +1,18 @@
 // One seed's world: a timeline, a network, a store, servers and tabs. Only sockets, time and chance are not real.
 
-import type { Disturbance, StoreOperation } from '../../src/testing/disturbed-store.js'
 import { createNetwork, type Network } from '../../src/testing/memory-network.js'
 import { createSeededChance, type SeededChance } from '../../src/testing/seeded-chance.js'
+import { disturbanceOf, noTrouble, type StoreTrouble } from '../../src/testing/store-trouble.js'
+import type { TestProcess } from '../../src/testing/test-process.js'
 import { createVirtualClock, type VirtualClock } from '../../src/testing/virtual-clock.js'
 import type { Config } from '../config.js'
 import { createTrace, type Trace } from '../trace.js'
 import { createHooks, type Hooks } from './hooks.js'
-import { ServerProcess } from './server-process.js'
+import { serverProcess } from './server-process.js'
 import { SharedStore } from './shared-store.js'
 import { type Kept, newKept } from './storage.js'
 import { Strangers } from './strangers.js'
 import { Tab } from './tab.js'
-
-export interface StoreTrouble {
-  /** Share of calls that fail. */
-  failShare: number
-  failWhen: 'before' | 'after' | 'either'
-  /** False: only writes fail. */
-  failsReads: boolean
-  lateMs: readonly [number, number]
-  hintLoss: number
-}
 
 export interface World {
   readonly config: Config
@@ -29,7 +20,7 @@ export interface World {
   readonly chance: SeededChance
   readonly network: Network
   readonly shared: SharedStore
-  readonly servers: readonly ServerProcess[]
+  readonly servers: readonly TestProcess[]
   readonly tabs: readonly Tab[]
   readonly trace: Trace
   /** Of each server's way to the store. May be changed while it runs. */
@@ -57,7 +48,7 @@ export function createWorld(config: Config, seed: number): World {
   const shared = new SharedStore(trace, clock, chance.fork('store'))
   const banned = new Set<string>()
   const hooks = createHooks({ auth: config.auth, chance: chance.fork('hooks'), trace, banned })
-  const troubles = Array.from({ length: config.serverCount }, () => newTrouble(config))
+  const troubles = Array.from({ length: config.serverCount }, () => noTrouble(config.store))
   const strangers = new Strangers({
     config,
     clock,
@@ -109,46 +100,12 @@ function timersOf(clock: VirtualClock): Pick<World, 'after' | 'faultsOver'> {
 
 type Parts = Omit<World, 'servers' | 'tabs' | 'onLoad' | 'told' | 'after' | 'faultsOver'>
 
-function newTrouble({ store }: Config): StoreTrouble {
-  return { failShare: 0, failWhen: 'either', failsReads: true, lateMs: store.lateMs, hintLoss: store.hintLoss }
-}
-
-/** These change nothing. */
-const reads: ReadonlySet<StoreOperation> = new Set([
-  'read',
-  'heads',
-  'follow',
-  'board',
-  'session',
-  'sessionsOf',
-  'lease',
-])
-
-function createServer(world: Parts, index: number, told: string[]): ServerProcess {
-  const { clock, chance, config } = world
+function createServer(world: Parts, index: number, told: string[]): TestProcess {
+  const { clock, chance, config, troubles } = world
   const name = `s${index + 1}`
-  const trouble = world.troubles[index] ?? newTrouble(config)
+  const { hintRepeat, hintLateMs } = config.store
   const draw = chance.fork(`disturbance of ${name}`)
-  const random = () => draw.fraction()
-  const disturbance: Disturbance = {
-    random,
-    sleep: (ms) => new Promise((resolve) => clock.after(ms, () => resolve())),
-    get answerLateMs() {
-      return trouble.lateMs
-    },
-    get hintLoss() {
-      return trouble.hintLoss
-    },
-    hintRepeat: config.store.hintRepeat,
-    hintLateMs: config.store.hintLateMs,
-    failures(operation) {
-      if (random() >= trouble.failShare || (!trouble.failsReads && reads.has(operation))) return false
-      // A driver closes a subscription that it could not confirm: nobody else could.
-      if (operation === 'follow') return 'before'
-      return trouble.failWhen === 'either' ? true : trouble.failWhen
-    },
-  }
-  return new ServerProcess({
+  return serverProcess({
     name,
     config,
     url,
@@ -156,7 +113,7 @@ function createServer(world: Parts, index: number, told: string[]): ServerProces
     chance: chance.fork(name),
     network: world.network,
     shared: world.shared,
-    disturbance,
+    disturbance: disturbanceOf(troubles[index] ?? noTrouble(), { clock, chance: draw, hintRepeat, hintLateMs }),
     trace: world.trace,
     hooks: world.hooks,
     logged: (text) => void told.push(text),

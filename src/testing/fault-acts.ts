@@ -7,10 +7,11 @@ import type { MemoryLink } from './memory-link.js'
 import type { Line } from './memory-network.js'
 import { endHang, type StoreTrouble } from './store-trouble.js'
 import type { TestProcess } from './test-process.js'
+import type { ProcessClock } from './virtual-clock.js'
 
 /** What faults act upon. */
 export interface FaultStage {
-  readonly clock: Clock
+  readonly clock: Pick<Clock, 'after'>
   /** Null: nobody has one of that name now. */
   line(name: string): Line | null
   /** Those of now. */
@@ -19,7 +20,8 @@ export interface FaultStage {
   lasting(name: string, set: (line: Line, isOn: boolean) => void): () => void
   /** Null: there is none of that name. */
   server(name: string): TestProcess | null
-  readonly trouble: StoreTrouble
+  /** Of that server's way to the store, or of all. */
+  troubles(server?: string): readonly StoreTrouble[]
   /** How late the store is when nothing is wrong, and how many of its hints are lost. */
   readonly usual: Pick<StoreTrouble, 'lateMs' | 'hintLoss'>
 }
@@ -63,6 +65,18 @@ const acts: { readonly [K in Fault['fault']]: Act<K> } = {
   hang: (stage, { line, forMs }) => lastingFor(stage, line, forMs, (own, isOn) => own.hang(isOn)),
   refuse: (stage, { line, forMs }) => lastingFor(stage, line, forMs, (own, isOn) => own.refuse(isOn)),
   down: (stage, { line, forMs }) => lastingFor(stage, line, forMs, (own, isOn) => (isOn ? own.down() : own.up())),
+  'handshake-stall': (stage, { line, direction = 'up', forMs }) =>
+    onNextLink(stage, line, (link) => {
+      link.stall(direction)
+      stage.clock.after(forMs, () => link.flow(direction))
+    }),
+  swizzle(stage, { lines, everyMs, heldMs }) {
+    for (const [index, line] of lines.entries()) {
+      const letGoMs = heldMs + 2 * (lines.length - 1 - index) * everyMs
+      stage.clock.after(index * everyMs, () => clog(stage, line, letGoMs))
+    }
+    return lines.some((line) => stage.line(line) !== null)
+  },
   'late-dial': (stage, { line, releaseMs }) =>
     onNextLink(stage, line, (link) => {
       link.withhold()
@@ -88,16 +102,8 @@ const acts: { readonly [K in Fault['fault']]: Act<K> } = {
     stage.clock.after(forMs, () => clock?.thaw())
     return clock !== null
   },
-  'skew-client'(stage, { line, ...by }) {
-    const clock = stage.line(line)?.clock
-    clock?.skew(skewOf(by))
-    return clock !== undefined
-  },
-  'skew-server'(stage, { server, ...by }) {
-    const clock = stage.server(server)?.process ?? null
-    clock?.skew(skewOf(by))
-    return clock !== null
-  },
+  'skew-client': (stage, fault) => skew(stage, stage.line(fault.line)?.clock, fault),
+  'skew-server': (stage, fault) => skew(stage, stage.server(fault.server)?.process, fault),
   crash(stage, { server, downMs }) {
     const process = stage.server(server)
     const isUp = process?.server != null
@@ -109,33 +115,23 @@ const acts: { readonly [K in Fault['fault']]: Act<K> } = {
     const process = stage.server(server)
     return process !== null && stop(stage, process, downMs, killAfterMs)
   },
-  'store-fails'({ trouble, clock }, { share, when = 'either', forMs }) {
-    trouble.failShare = share
-    trouble.failWhen = when
-    clock.after(forMs, () => {
-      trouble.failShare = 0
-    })
-    return true
-  },
-  'store-slow'({ trouble, usual, clock }, { lateMs, forMs }) {
-    trouble.lateMs = lateMs
-    clock.after(forMs, () => {
-      trouble.lateMs = usual.lateMs
-    })
-    return true
-  },
-  'store-hangs'({ trouble, clock }, { forMs }) {
-    trouble.hanging ??= []
-    clock.after(forMs, () => endHang(trouble))
-    return true
-  },
-  'hints-lost'({ trouble, usual, clock }, { share, forMs }) {
-    trouble.hintLoss = share
-    clock.after(forMs, () => {
-      trouble.hintLoss = usual.hintLoss
-    })
-    return true
-  },
+  'store-fails': (stage, { server, which = 'all', share, when = 'either', forMs }) =>
+    troubled(stage, server, forMs, (trouble, isOn) => {
+      Object.assign(trouble, { failShare: isOn ? share : 0, failWhen: when, failsReads: which === 'all' })
+    }),
+  'store-slow': (stage, { server, lateMs, forMs }) =>
+    troubled(stage, server, forMs, (trouble, isOn) => {
+      trouble.lateMs = isOn ? lateMs : stage.usual.lateMs
+    }),
+  'store-hangs': (stage, { server, forMs }) =>
+    troubled(stage, server, forMs, (trouble, isOn) => {
+      if (isOn) trouble.hanging ??= []
+      else endHang(trouble)
+    }),
+  'hints-lost': (stage, { server, share, forMs }) =>
+    troubled(stage, server, forMs, (trouble, isOn) => {
+      trouble.hintLoss = isOn ? share : stage.usual.hintLoss
+    }),
 }
 
 /** Does it now. False: there was nothing to act upon, such as a line without a link. */
@@ -146,22 +142,25 @@ export function doFault(stage: FaultStage, fault: Fault): boolean {
 
 /** Nothing is broken any more; what was lost stays lost. Half-open links stay so, as in life. */
 export function healStage(stage: FaultStage, servers: readonly TestProcess[]): void {
-  const { trouble, usual } = stage
-  trouble.failShare = 0
-  trouble.hintLoss = usual.hintLoss
-  trouble.lateMs = usual.lateMs
-  endHang(trouble)
-  for (const server of servers) {
-    server.process?.thaw()
-    server.process?.skew({ rate: 1 })
-    server.start()
-  }
+  for (const trouble of stage.troubles()) healTrouble(trouble, stage.usual)
+  for (const server of servers) healServer(server)
   for (const line of stage.lines()) healLine(line)
+}
+
+export function healTrouble(trouble: StoreTrouble, { lateMs, hintLoss }: FaultStage['usual']): void {
+  Object.assign(trouble, { failShare: 0, hintLoss, lateMs })
+  endHang(trouble)
+}
+
+export function healServer(server: TestProcess): void {
+  server.process?.thaw()
+  server.process?.skew({ rate: 1, wallOffsetMs: 0 })
+  server.start()
 }
 
 export function healLine(line: Line): void {
   line.clock.thaw()
-  line.clock.skew({ rate: 1 })
+  line.clock.skew({ rate: 1, wallOffsetMs: 0 })
   line.up()
   line.refuse(false)
   line.hang(false)
@@ -218,8 +217,49 @@ function lastingFor(stage: FaultStage, line: string, forMs: number, set: (line: 
   return isThere
 }
 
-function skewOf({ rate, wallOffsetMs }: { readonly rate?: number; readonly wallOffsetMs?: number }) {
-  return { ...(rate !== undefined && { rate }), ...(wallOffsetMs !== undefined && { wallOffsetMs }) }
+/** Nothing leaves or arrives, on the links that are there and on those dialled meanwhile. */
+function clog(stage: FaultStage, name: string, forMs: number): void {
+  const line = stage.line(name)
+  if (line === null) return
+  const clogged: MemoryLink[] = []
+  const stall = (link: MemoryLink) => {
+    clogged.push(link)
+    link.stall('up')
+    link.stall('down')
+  }
+  for (const link of line.links) stall(link)
+  const stopStalling = line.onDial(stall)
+  stage.clock.after(forMs, () => {
+    stopStalling()
+    for (const link of clogged) {
+      link.flow('up')
+      link.flow('down')
+    }
+  })
+}
+
+function skew(
+  { clock }: FaultStage,
+  process: ProcessClock | null | undefined,
+  { rate, wallOffsetMs, forMs }: { readonly rate?: number; readonly wallOffsetMs?: number; readonly forMs?: number },
+): boolean {
+  process?.skew({ ...(rate !== undefined && { rate }), ...(wallOffsetMs !== undefined && { wallOffsetMs }) })
+  if (forMs !== undefined) clock.after(forMs, () => process?.skew({ rate: 1 }))
+  return process != null
+}
+
+function troubled(
+  stage: FaultStage,
+  server: string | undefined,
+  forMs: number,
+  set: (trouble: StoreTrouble, isOn: boolean) => void,
+): boolean {
+  const troubles = stage.troubles(server)
+  for (const trouble of troubles) set(trouble, true)
+  stage.clock.after(forMs, () => {
+    for (const trouble of troubles) set(trouble, false)
+  })
+  return troubles.length > 0
 }
 
 function nthOf(type: string, nth: number): (frame: { readonly type: string }) => boolean {

@@ -39,6 +39,7 @@ const maybe = (one: Field): Field => ({ ...one, isOptional: true })
 const isNumber = (value: unknown): value is number => typeof value === 'number' && Number.isFinite(value)
 
 const name = field('a name', (value) => typeof value === 'string' && value !== '')
+const names = field('an array of names', (value) => Array.isArray(value) && value.every(name.fits))
 const ms = field('milliseconds, 0 or more', (value) => isNumber(value) && value >= 0)
 const hearing = field("milliseconds or 'never'", (value) => value === 'never' || ms.fits(value))
 const count = field('a whole number from 1', (value) => Number.isInteger(value) && (value as number) >= 1)
@@ -88,7 +89,7 @@ const requests = {
 } as const satisfies Record<ClientFrame['type'], true>
 
 const loss = { line: name, nth: maybe(count), isNext: maybe(flag), serverHears: maybe(hearing) }
-const skew = { rate: maybe(rate), wallOffsetMs: maybe(number) }
+const skew = { rate: maybe(rate), wallOffsetMs: maybe(number), forMs: maybe(ms) }
 const outage = { line: name, forMs: ms }
 
 type FieldsOf<K extends Fault['fault']> = {
@@ -107,6 +108,8 @@ const fields: { readonly [K in Fault['fault']]: FieldsOf<K> } = {
   hang: outage,
   refuse: outage,
   down: outage,
+  'handshake-stall': { line: name, direction: maybe(direction), forMs: ms },
+  swizzle: { lines: names, everyMs: ms, heldMs: ms },
   'late-dial': { line: name, releaseMs: ms },
   'lose-reply': { ...loss, frame: oneOf(...Object.keys(replies)) },
   'lose-request': { ...loss, frame: oneOf(...Object.keys(requests)) },
@@ -120,10 +123,16 @@ const fields: { readonly [K in Fault['fault']]: FieldsOf<K> } = {
     downMs: ms,
     killAfterMs: maybe(field('milliseconds or null', (value) => value === null || ms.fits(value))),
   },
-  'store-fails': { share, when: maybe(oneOf('before', 'after', 'either')), forMs: ms },
-  'store-slow': { lateMs: range, forMs: ms },
-  'store-hangs': { forMs: ms },
-  'hints-lost': { share, forMs: ms },
+  'store-fails': {
+    server: maybe(name),
+    which: maybe(oneOf('all', 'writes')),
+    share,
+    when: maybe(oneOf('before', 'after', 'either')),
+    forMs: ms,
+  },
+  'store-slow': { server: maybe(name), lateMs: range, forMs: ms },
+  'store-hangs': { server: maybe(name), forMs: ms },
+  'hints-lost': { server: maybe(name), share, forMs: ms },
 }
 
 /** Every word of the vocabulary, in the order of its table. */

@@ -7,7 +7,10 @@ import type { Direction } from './memory-wires.js'
 /** When an end hears of a break: ms from then, or never. */
 export type Hearing = number | 'never'
 
-/** `line` names a client's network, `server` a server; times are virtual milliseconds. */
+/**
+ * `line` names a client's network, `server` a server (of faults of the store: only its way to the store; absent: that
+ * of every server); times are virtual milliseconds.
+ */
 export type Fault =
   /** The link breaks without a close frame; told to both ends at once (0) unless said otherwise. */
   | {
@@ -40,6 +43,10 @@ export type Fault =
   | { readonly fault: 'close-lost'; readonly line: string; readonly how: 'swallowed' | 'code-lost' }
   /** Dials get no answer (`hang`), are refused (`refuse`), or there is no network at all, for open links too (`down`). */
   | { readonly fault: 'hang' | 'refuse' | 'down'; readonly line: string; readonly forMs: number }
+  /** The next dial: the connection is there, but the upgrade (`up`), or its answer (`down`), goes on only after a while. */
+  | { readonly fault: 'handshake-stall'; readonly line: string; readonly direction?: Direction; readonly forMs: number }
+  /** Lines are clogged one after the other, and let go in the reverse order. */
+  | { readonly fault: 'swizzle'; readonly lines: readonly string[]; readonly everyMs: number; readonly heldMs: number }
   /** The next dial: the client's end opens, the server hears of it, and of everything sent, only after so long. */
   | { readonly fault: 'late-dial'; readonly line: string; readonly releaseMs: number }
   /** That frame of the server never arrives, nor anything behind it: the link breaks there. */
@@ -61,21 +68,29 @@ export type Fault =
       readonly downMs: number
       readonly killAfterMs?: number | null
     }
-  /** That share (0 to 1) of calls of the store fails: before or after it took effect. */
+  /** That share (0 to 1) of calls of the store fails, or of its writes: before or after they took effect. */
   | {
       readonly fault: 'store-fails'
+      readonly server?: string
+      readonly which?: 'all' | 'writes'
       readonly share: number
       readonly when?: 'before' | 'after' | 'either'
       readonly forMs: number
     }
   /** Each call of the store takes so long, drawn anew, before its effect and again before its answer. */
-  | { readonly fault: 'store-slow'; readonly lateMs: readonly [number, number]; readonly forMs: number }
+  | {
+      readonly fault: 'store-slow'
+      readonly server?: string
+      readonly lateMs: readonly [number, number]
+      readonly forMs: number
+    }
   /** No call of the store goes on until it is over. */
-  | { readonly fault: 'store-hangs'; readonly forMs: number }
+  | { readonly fault: 'store-hangs'; readonly server?: string; readonly forMs: number }
   /** That share of what the store tells its servers never comes. */
-  | { readonly fault: 'hints-lost'; readonly share: number; readonly forMs: number }
+  | { readonly fault: 'hints-lost'; readonly server?: string; readonly share: number; readonly forMs: number }
 
-interface Loss {
+// Types, not interfaces: so a fault is JSON to the compiler too.
+type Loss = {
   readonly line: string
   /** The how-manyeth of its kind from then on. Default 1. */
   readonly nth?: number
@@ -85,9 +100,11 @@ interface Loss {
   readonly serverHears?: Hearing
 }
 
-interface Skew {
+type Skew = {
   readonly rate?: number
   readonly wallOffsetMs?: number
+  /** Absent: for good. Afterwards the rate is right again; the wall clock stays. */
+  readonly forMs?: number
 }
 
 /** `atMs`: from when the script is played. */

@@ -2,12 +2,14 @@
 // store.
 
 import type { Chance, Clock } from '../protocol/time.js'
-import type { Disturbance } from './disturbed-store.js'
+import type { Disturbance, StoreOperation } from './disturbed-store.js'
 
 export interface StoreTrouble {
   /** Share of calls that fail. */
   failShare: number
   failWhen: 'before' | 'after' | 'either'
+  /** False: only writes fail. */
+  failsReads: boolean
   lateMs: readonly [number, number]
   hintLoss: number
   /** While it hangs, what waits for its end; else null. */
@@ -16,9 +18,27 @@ export interface StoreTrouble {
 
 export function noTrouble(of: { readonly lateMs?: readonly [number, number]; readonly hintLoss?: number } = {}) {
   const { lateMs = [0, 0], hintLoss = 0 } = of
-  const trouble: StoreTrouble = { failShare: 0, failWhen: 'either', lateMs, hintLoss, hanging: null }
+  const trouble: StoreTrouble = {
+    failShare: 0,
+    failWhen: 'either',
+    failsReads: true,
+    lateMs,
+    hintLoss,
+    hanging: null,
+  }
   return trouble
 }
+
+/** These change nothing. */
+const reads: ReadonlySet<StoreOperation> = new Set([
+  'read',
+  'heads',
+  'follow',
+  'board',
+  'session',
+  'sessionsOf',
+  'lease',
+])
 
 /** Idempotent. */
 export function endHang(trouble: StoreTrouble): void {
@@ -48,7 +68,7 @@ export function disturbanceOf(
       return trouble.hintLoss
     },
     failures(operation) {
-      if (random() >= trouble.failShare) return false
+      if (random() >= trouble.failShare || (!trouble.failsReads && reads.has(operation))) return false
       // A driver closes a subscription that it could not confirm: nobody else could.
       if (operation === 'follow') return 'before'
       return trouble.failWhen === 'either' ? true : trouble.failWhen

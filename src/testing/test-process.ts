@@ -8,6 +8,8 @@ import type { ProcessClock, VirtualClock } from './virtual-clock.js'
 export interface Program {
   /** One life of it. `clock` makes the clock of its process. */
   start(life: { readonly node: string; readonly clock: VirtualClock }): Promise<TestServer>
+  /** The clock of its process, if it is to be another than a plain one. */
+  clock?(process: ProcessClock, node: string): ProcessClock
   told?(now: 'started' | 'crashed' | 'stopping' | 'stopped', node: string, server: TestServer | null): void
   /** That life is over; whatever it held to the world outside is let go. */
   ended?(node: string): void
@@ -102,7 +104,8 @@ export class TestProcess {
   /** The process must be known while it starts: it may crash then too. */
   #clockOf(life: Life): VirtualClock {
     const process = () => {
-      life.process = this.#clock.process()
+      const plain = this.#clock.process()
+      life.process = this.#program.clock?.(plain, life.node) ?? plain
       return life.process
     }
     return Object.create(this.#clock, { process: { value: process } })

@@ -11,7 +11,7 @@ import { doFault, type FaultStage, healStage } from './fault-acts.js'
 import { playFaults, type Playing } from './fault-play.js'
 import { createNetwork, type Line, type Network, type NetworkOptions } from './memory-network.js'
 import { createSeededChance, type SeededChance } from './seeded-chance.js'
-import { disturbanceOf, noTrouble } from './store-trouble.js'
+import { disturbanceOf, noTrouble, type StoreTrouble } from './store-trouble.js'
 import { TestProcess } from './test-process.js'
 import { createTestServer, type TestServer, type TestServerOptions } from './test-server.js'
 import { createVirtualClock, type ProcessClock, type VirtualClock } from './virtual-clock.js'
@@ -61,19 +61,21 @@ export async function createTestStage(options: TestStageOptions = {}): Promise<T
   const clock = createVirtualClock()
   const chance = createSeededChance(seed)
   const network = createNetwork({ clock, chance: chance.fork('network'), latencyMs })
-  const parts: Parts = { clock, chance, network, store, url, trouble: noTrouble(), options }
-  const servers = (options.servers ?? ['a']).map((name) => processOf(parts, name))
+  const parts: Parts = { clock, chance, network, store, url, options }
+  const troubles = new Map((options.servers ?? ['a']).map((name) => [name, noTrouble()]))
+  const servers = [...troubles].map(([name, trouble]) => processOf(parts, name, trouble))
   for (const server of servers) server.start()
-  const stage = stageOf(parts, servers)
+  const stage = stageOf(parts, servers, troubles)
   await stage.until('every server listens', () => servers.every(({ server }) => server !== null))
   return stage
 }
 
-interface Parts extends Pick<TestStage, 'clock' | 'chance' | 'network' | 'store' | 'url' | 'trouble'> {
+interface Parts extends Pick<TestStage, 'clock' | 'chance' | 'network' | 'store' | 'url'> {
   readonly options: TestStageOptions
 }
 
-function processOf({ clock, chance, network, store, url, trouble, options }: Parts, name: string): TestProcess {
+function processOf(parts: Parts, name: string, trouble: StoreTrouble): TestProcess {
+  const { clock, chance, network, store, url, options } = parts
   const { seed: _, servers: __, latencyMs: ___, started, ...server } = options
   const disturbed = disturbStore(store, disturbanceOf(trouble, { clock, chance: chance.fork(`store of ${name}`) }))
   return new TestProcess(name, clock, {
@@ -95,15 +97,20 @@ function processOf({ clock, chance, network, store, url, trouble, options }: Par
 
 const lookMs = 10
 
-function stageOf(parts: Parts, servers: readonly TestProcess[]): TestStage {
-  const { clock, chance, network, trouble } = parts
+function stageOf(
+  parts: Parts,
+  servers: readonly TestProcess[],
+  troubles: ReadonlyMap<string, StoreTrouble>,
+): TestStage {
+  const { clock, chance, network } = parts
   const clients = new Map<string, StagedClient>()
-  const { lateMs, hintLoss } = trouble
   const lineOf = (name: string): Line | null => (clients.has(name) ? network.line(name) : null)
   const stage: TestStage = {
     ...parts,
     servers,
-    usual: { lateMs, hintLoss },
+    usual: { lateMs: [0, 0], hintLoss: 0 },
+    troubles: (server) =>
+      [...troubles].flatMap(([name, one]) => (server === undefined || server === name ? [one] : [])),
     line: lineOf,
     lines: () => [...clients.keys()].map((name) => network.line(name)),
     lasting(name, set) {
