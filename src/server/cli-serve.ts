@@ -6,7 +6,8 @@ import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { OptionError } from './option-error.js'
-import { type Environment, isOptionKey, type ServerOptions } from './options.js'
+import { type Environment, wordsHelp } from './environment.js'
+import { isOptionKey, type ServerOptions } from './options.js'
 import { createServer, type HoldfastServer } from './server.js'
 import { settingsHelp } from './settings.js'
 
@@ -18,9 +19,12 @@ export interface Shell {
   exit(code: number): void
 }
 
+/** As wide as the names of the settings below them. */
+const wordsWidth = 33
+
 const usage = `holdfast serve [options]
 
-Serves realtime sessions at ws://host:port/v1/connect, and GET /health.
+Serves realtime sessions at ws://host:port/v1/connect, the HTTP API below /v1/rooms, and GET /health.
 
   --port <n>       where to listen; 0 takes any free port (default 7400)
   --host <name>    on which address (default: all)
@@ -33,8 +37,7 @@ SIGTERM moves the connections away over HOLDFAST_DRAIN_WINDOW_MS at most, then e
 held in both cases. A second signal ends without waiting. Log lines go to standard error, as JSON.
 
 Environment:
-  HOLDFAST_HOST  As --host.
-${settingsHelp()}
+${wordsHelp(wordsWidth)}${settingsHelp()}
 Exit code: 0 after a signal, 1 when it cannot start, 2 for a wrong option.
 `
 

@@ -1,5 +1,4 @@
-// HTTP: the upgrade to a WebSocket at `/v1/connect`, and `GET /health`. Everything else belongs to the application, or
-// is not found.
+// HTTP: the upgrade to a WebSocket at `/v1/connect`, and `GET /health`. The rest is the API's (api/), or not found.
 
 import type { EventEmitter } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
@@ -8,6 +7,8 @@ import type { TLSSocket } from 'node:tls'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { subprotocol } from '../protocol/frames.js'
 import { clientAddress } from './address.js'
+import { problemResponse } from './api/problem.js'
+import { send } from './api/send.js'
 import type { Peer } from './context.js'
 import type { Door, Place } from './door.js'
 import type { OriginRule } from './origin.js'
@@ -77,8 +78,11 @@ const webSocketOptions = {
   handleProtocols: () => subprotocol,
 } as const
 
-/** A server of our own: bounded heads, no patience with slow ones, nothing but `/health`. */
-export function createHttpServer(health: () => Health): Server {
+/** A server of our own: bounded heads, no patience with slow ones. `handle`: false for what is not the API's. */
+export function createHttpServer(
+  health: () => Health,
+  handle: (request: IncomingMessage, response: ServerResponse) => boolean,
+): Server {
   const server = createServer({
     maxHeaderSize: headerBytesMax,
     headersTimeout: 10_000,
@@ -88,7 +92,9 @@ export function createHttpServer(health: () => Health): Server {
   })
   // All are counted, so that too many are refused and not quietly cut off.
   server.maxHeadersCount = 0
-  server.on('request', (request, response) => answer(request, response, health()))
+  server.on('request', (request, response) => {
+    if (!handle(request, response)) answer(request, response, health())
+  })
   return server
 }
 
@@ -103,7 +109,11 @@ function answer(request: IncomingMessage, response: ServerResponse, health: Heal
   const isRead = request.method === 'GET' || request.method === 'HEAD'
   if (path === '/health' && isRead) return json(response, health === 'ok' ? 200 : 503, { status: health })
   if (path === connectPath) return json(response, 426, { error: 'upgrade-required' }, { Upgrade: 'websocket' })
-  json(response, 404, { error: 'not-found' })
+  const problem = {
+    reason: 'not-found',
+    detail: 'there are /health, /v1/connect, and the API of /v1/openapi.json',
+  } as const
+  void send(response, request, problemResponse(problem), new Headers({ 'Cache-Control': 'no-store' }))
 }
 
 function json(response: ServerResponse, status: number, body: object, headers: Record<string, string> = {}): void {

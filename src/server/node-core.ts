@@ -35,6 +35,7 @@ export interface NodeCore {
   readonly engine: Engine
   readonly events: Events
   readonly rooms: Rooms
+  readonly context: Context
   start(): Promise<void>
   /** A new connection. Whoever carries it feeds what is returned, and tells it when the transport has ended. */
   connect(transport: Transport, peer: Peer, verdictGiven?: () => void): Connection
@@ -81,6 +82,7 @@ export function createNodeCore(options: NodeOptions): NodeCore {
     engine,
     events,
     rooms,
+    context,
     async start() {
       await engine.start()
       alarm.moved(engine)

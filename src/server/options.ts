@@ -7,31 +7,35 @@ import type { Limits } from '../protocol/limits.js'
 import { memoryStore } from '../store/memory.js'
 import type { Store } from '../store/store.js'
 import { type Authenticate, guests } from './auth.js'
+import { type Environment, flagOf, originsOf, unknownVariables, wordOf } from './environment.js'
 import type { LogSink } from './log.js'
-import { OptionError } from './option-error.js'
+import { checkKeysOf, OptionError } from './option-error.js'
 import { checkOrigins, type OriginRule } from './origin.js'
 import type { RoomConfig } from './rooms.js'
 import { readSettings, type Settings } from './settings.js'
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 export interface ServerOptions<P extends string = string> {
   /** Where to listen, with a server of our own. Default 7400 (`HOLDFAST_PORT`); 0 takes any free port. */
   readonly port?: number
   /** Default: all interfaces (`HOLDFAST_HOST`). */
   readonly host?: string
-  /** An HTTP server of the application: only upgrades at `/v1/connect` are taken, it is neither started nor closed. */
+  /**
+   * An HTTP server of the application: only upgrades at `/v1/connect` are taken, it is neither started nor closed. For
+   * the HTTP API give its requests to `handle` first.
+   */
   readonly server?: Server | SecureServer
   /** Default `memoryStore()`. A store that is passed in is left open. */
   readonly store?: Store
-  /** Default: guests. */
+  /** Default: guests; in production (`NODE_ENV=production`) it must be given, and be it `guests()`. */
   readonly authenticate?: Authenticate
   /** Default: in development every room; in production (`NODE_ENV=production`) none. */
   readonly rooms?: { readonly [pattern in P]: RoomConfig<pattern> }
-  /** Pages that may connect. Default: those of the same host and, in development, of this machine. */
+  /** Pages that may connect (`HOLDFAST_ORIGINS`). Default: those of the same host and, in development, of this machine. */
   readonly origins?: OriginRule['origins']
-  /** May programs connect, which send no Origin? Default true. */
+  /** May programs connect, which send no Origin? Default true (`HOLDFAST_ALLOW_NO_ORIGIN`). */
   readonly allowNoOrigin?: boolean
+  /** Over HTTP the value of this cookie is a token. Default: cookies do not count (`HOLDFAST_COOKIE`). */
+  readonly cookie?: string
   readonly heartbeat?: { readonly everyMs?: number; readonly timeoutMs?: number }
   readonly limits?: Partial<Limits>
   /** Any other setting by its key. */
@@ -51,6 +55,7 @@ export interface Resolved {
   readonly authenticate: Authenticate
   readonly rooms: Readonly<Record<string, RoomConfig>>
   readonly origins: OriginRule
+  readonly cookie: string | null
   readonly settings: Settings
   readonly sink: LogSink | null
   /** For the operator, at start. */
@@ -66,6 +71,7 @@ const optionKeys: { readonly [key in keyof Required<ServerOptions>]: true } = {
   rooms: true,
   origins: true,
   allowNoOrigin: true,
+  cookie: true,
   heartbeat: true,
   limits: true,
   settings: true,
@@ -82,25 +88,66 @@ const proxyIdleMs = 60_000
 
 /** Throws for a value that makes no sense, naming the option or variable, what came and what is allowed. */
 export function resolveOptions(options: ServerOptions): Resolved {
-  const unknown = Object.keys(options).find((key) => !isOptionKey(key))
-  if (unknown !== undefined) throw new OptionError(`createServer: there is no option ${unknown}`)
+  checkShape(options)
   const env = options.env ?? process.env
   const isProduction = env['NODE_ENV'] === 'production'
+  if (isProduction && options.authenticate === undefined && flagOf(env, 'HOLDFAST_ALLOW_GUESTS') !== true) {
+    throw new OptionError(
+      'in production `authenticate` must be set; write authenticate: guests() (or HOLDFAST_ALLOW_GUESTS=true) to let everybody in',
+    )
+  }
   const settings = readSettings(settingsGiven(options), env)
-  const origins = options.origins ?? 'same-host'
+  const origins = options.origins ?? originsOf(env) ?? 'same-host'
   checkOrigins(origins)
   const resolved = {
-    host: options.host ?? env['HOLDFAST_HOST'],
+    host: options.host ?? wordOf(env, 'HOLDFAST_HOST'),
     server: options.server ?? null,
     store: options.store ?? memoryStore(),
     ownsStore: options.store === undefined,
     authenticate: options.authenticate ?? guests(),
     rooms: options.rooms ?? (isProduction ? {} : { '*': {} }),
-    origins: { origins, allowNoOrigin: options.allowNoOrigin ?? true, allowLocal: !isProduction },
+    origins: {
+      origins,
+      allowNoOrigin: options.allowNoOrigin ?? flagOf(env, 'HOLDFAST_ALLOW_NO_ORIGIN') ?? true,
+      allowLocal: !isProduction,
+    },
+    cookie: cookieOf(options.cookie ?? wordOf(env, 'HOLDFAST_COOKIE')),
     settings,
     sink: options.log === false ? null : (options.log ?? pino()),
   }
-  return { ...resolved, warnings: warningsOf(options, resolved, isProduction) }
+  const warnings = [...unknownVariables(env), ...warningsOf(options, resolved, isProduction)]
+  return { ...resolved, warnings }
+}
+
+const groupKeys = {
+  heartbeat: ['everyMs', 'timeoutMs'],
+  limits: ['payloadBytesMax', 'inFlightMax', 'roomsMax'],
+} as const
+
+/** What is misspelt would silently be the default. */
+function checkShape(options: ServerOptions): void {
+  const unknown = Object.keys(options).find((key) => !isOptionKey(key))
+  if (unknown !== undefined) throw new OptionError(`createServer: there is no option ${unknown}`)
+  for (const [group, keys] of Object.entries(groupKeys)) {
+    checkKeysOf(`option ${group}`, options[group as keyof typeof groupKeys], keys)
+  }
+  for (const [name, type] of [
+    ['authenticate', 'function'],
+    ['allowNoOrigin', 'boolean'],
+    ['cookie', 'string'],
+    ['host', 'string'],
+  ] as const) {
+    const value: unknown = options[name]
+    if (value === undefined || typeof value === type) continue
+    throw new OptionError(`option ${name} must be a ${type}, but ${value === null ? 'null' : typeof value} came`)
+  }
+}
+
+/** A name as RFC 6265 has it. */
+function cookieOf(name: string | undefined): string | null {
+  if (name === undefined) return null
+  if (/^[\w!#$%&'*+.^`|~-]{1,64}$/.test(name)) return name
+  throw new OptionError(`option cookie must be the name of a cookie, but ${JSON.stringify(name)} came`)
 }
 
 function settingsGiven({ port, heartbeat, limits, settings }: ServerOptions) {
@@ -123,7 +170,7 @@ function warningsOf(
 ): string[] {
   const warnings: string[] = []
   if (isProduction && options.authenticate === undefined) {
-    warnings.push('no `authenticate` is set: everybody may come in as a guest')
+    warnings.push('HOLDFAST_ALLOW_GUESTS is set: everybody may come in as a guest')
   }
   if (isProduction && options.rooms === undefined) {
     warnings.push('no `rooms` are set: in production no room is open until you name it')

@@ -200,6 +200,15 @@ describe('options', () => {
     expect(roomOptionsOf('a', { presence: { graceMs: 5 } }).presence).toMatchObject({ graceMs: 5 })
   })
 
+  test('[ROOMS-8] a key that is misspelt within retention or presence is named', () => {
+    const misspelt = (config: object) => () => roomOptionsOf('chat/:id', config)
+    expect(misspelt({ retention: { entries: 5 } })).toThrow(
+      /"chat\/:id": retention: there is no entries, only entriesMax/,
+    )
+    expect(misspelt({ presence: { grace: 5 } })).toThrow(/presence: there is no grace, only graceMs, membersMax/)
+    expect(misspelt({ retention: 5 })).toThrow(/retention must be an object/)
+  })
+
   test('[ROOMS-8] a number that makes no sense is named', () => {
     expect(() => roomOptionsOf('chat/:id', { retention: { ageMs: Number.NaN } })).toThrow(/"chat\/:id": ageMs/)
     expect(() => roomOptionsOf('chat/:id', { replayMax: -1 })).toThrow(/replayMax/)

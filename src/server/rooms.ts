@@ -4,7 +4,7 @@ import type { RoomOptions } from '../engine/engine.js'
 import type { Data, Json } from '../protocol/frames.js'
 import type { Durability, Retention, Store } from '../store/store.js'
 import { type HookCaller, isPromise } from './hook.js'
-import { OptionError } from './option-error.js'
+import { checkKeysOf, OptionError } from './option-error.js'
 import { checkSchema, type Invalid, type Judged, judge, type RoomSchema } from './room-schema.js'
 import { compilePatterns, type PatternMatch, type RoomParams } from './room-pattern.js'
 
@@ -160,6 +160,10 @@ function checkKeys(pattern: string, config: RoomConfig): void {
     throw new OptionError(`${where}: ${key} must be a ${mustBe}, but ${typeof value} came`)
   }
   checkSchema(where, config.schema)
+  checkKeysOf(`${where}: retention`, config.retention, Object.keys({ ...memoryRetention, ...producers }))
+  if (typeof config.presence !== 'boolean') {
+    checkKeysOf(`${where}: presence`, config.presence, ['graceMs', 'membersMax'])
+  }
   const { history = 'retained' } = config
   if (history === 'retained' || history === 'since-join') return
   throw new OptionError(`${where}: history must be retained or since-join, but ${String(history)} came`)

@@ -1,12 +1,13 @@
 // The server that applications make: HTTP and WebSocket in front of a node core, on the machine's clock.
 
 import { once } from 'node:events'
-import type { Server } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { ServerRoom } from '../engine/engine.js'
 import type { EndReason } from '../protocol/reasons.js'
 import type { SessionRow } from '../store/store.js'
+import { type Api, createApi } from './api/app.js'
 import { systemChance, systemClock } from './clock.js'
 import { createDoor } from './door.js'
 import type { Events } from './events.js'
@@ -47,6 +48,11 @@ export interface HoldfastServer {
   revoke(who: Whom): Promise<void>
   /** The user's rights are others now: `canJoin` runs again for every room of his sessions, on all nodes. */
   changeRights(user: string): Promise<void>
+  /**
+   * The HTTP API, for a server of the application: call it first with every request. False: the path is not ours, and
+   * nothing was done. With a server of our own there is no need to.
+   */
+  handle(request: IncomingMessage, response: ServerResponse): boolean
   health(): { readonly status: Health }
   /**
    * Nobody new comes in, every connection is told (`drain`, spread over `drainMs`; at 0 `going-away`), sessions are
@@ -88,6 +94,7 @@ class Running implements HoldfastServer {
   readonly #clock = systemClock()
   readonly #http: Server | SecureServer
   readonly #upgrades: Upgrades
+  readonly #api: Api
   readonly #onUpgrade: Upgrades['upgrade']
   #isStarted = false
   #closing: Promise<void> | null = null
@@ -97,10 +104,18 @@ class Running implements HoldfastServer {
     this.#resolved = resolved
     this.#core = core
     this.on = core.events.on
-    this.#http = resolved.server ?? createHttpServer(() => this.health().status)
+    const door = createDoor(resolved.settings)
+    const { origins, cookie } = resolved
+    this.#api = createApi({ context: core.context, origins, door, cookie })
+    this.#http =
+      resolved.server ??
+      createHttpServer(
+        () => this.health().status,
+        (request, response) => this.handle(request, response),
+      )
     this.#upgrades = createUpgrades({
-      origins: resolved.origins,
-      door: createDoor(resolved.settings),
+      origins,
+      door,
       messageBytesMax: messageBytesMax(resolved.settings),
       proxyHops: resolved.settings.proxyHops,
       arrived: ({ webSocket, socket, peer, place }) => {
@@ -177,6 +192,10 @@ class Running implements HoldfastServer {
     await this.#core.engine.store.changeRights(user)
   }
 
+  handle(request: IncomingMessage, response: ServerResponse): boolean {
+    return this.#api.handle(request, response)
+  }
+
   health(): { readonly status: Health } {
     if (this.#closing !== null) return { status: 'down' }
     if (!this.#isStarted) return { status: 'starting' }
@@ -191,11 +210,14 @@ class Running implements HoldfastServer {
   async #end(who: Whom, reason: EndReason): Promise<void> {
     const sessions = 'session' in who ? [who.session] : (await this.sessionsOf(who.user)).map(({ session }) => session)
     await Promise.all(sessions.map((session) => this.#core.engine.end(session, reason)))
+    // Streams have no session: they end, and who comes again is asked again.
+    if ('user' in who) await this.#core.engine.store.changeRights(who.user)
   }
 
   async #close(timeoutMs: number, drainMs: number): Promise<void> {
     this.#log.happened('closing', { url: this.url })
     this.#upgrades.close()
+    this.#api.close()
     if (drainMs > 0) await this.#drain(drainMs)
     const closed = this.#shut(drainMs > 0 ? 'drain' : 'going-away')
     await Promise.race([closed, this.#sleep(timeoutMs)])
@@ -214,13 +236,14 @@ class Running implements HoldfastServer {
 
   /** Each connection its own slot, so that they do not arrive elsewhere all at once. Few are gone in no time. */
   async #drain(drainMs: number): Promise<void> {
-    const sessions = [...this.#core.engine.sessions.values()]
-    const windowMs = Math.min(drainMs, sessions.length * slotMs)
+    const { sessions, visits } = this.#core.engine
+    const outlets = [...[...sessions.values()].map(({ outlet }) => outlet), ...visits.streams]
+    const windowMs = Math.min(drainMs, outlets.length * slotMs)
     const slots = Math.max(1, Math.ceil(windowMs / slotMs))
     for (let slot = 0; slot < slots; slot++) {
-      const from = Math.floor((slot * sessions.length) / slots)
-      const to = Math.floor(((slot + 1) * sessions.length) / slots)
-      for (const { outlet } of sessions.slice(from, to)) outlet.close({ reason: 'drain', kept: true })
+      const from = Math.floor((slot * outlets.length) / slots)
+      const to = Math.floor(((slot + 1) * outlets.length) / slots)
+      for (const outlet of outlets.slice(from, to)) outlet.close({ reason: 'drain', kept: true })
       await this.#sleep(slotMs)
     }
   }

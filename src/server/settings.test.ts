@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { resolveOptions } from './options.js'
+import { guests } from './auth.js'
+import { unknownVariables, wordsTable } from './environment.js'
+import { OptionError } from './option-error.js'
+import { resolveOptions, type ServerOptions } from './options.js'
 import { engineSettings, envOf, readSettings, settingsHelp, settingsTable } from './settings.js'
 
 describe('settings', () => {
@@ -43,11 +46,57 @@ describe('options', () => {
 
   test('[SRV-19] in development every room is open to guests; in production no room is until it is named', () => {
     expect(resolveOptions({ ...quiet, env: {} })).toMatchObject({ rooms: { '*': {} }, warnings: [] })
-    const production = resolveOptions({ ...quiet, env: { NODE_ENV: 'production' } })
+    const production = resolveOptions({ ...quiet, env: { NODE_ENV: 'production', HOLDFAST_ALLOW_GUESTS: 'true' } })
     expect(production.rooms).toEqual({})
     expect(production.origins.allowLocal).toBe(false)
     expect(production.warnings.join()).toMatch(/guest.*rooms.*memory store/)
   })
+
+  test('[SRV-21] production without authenticate does not start, unless guests are allowed in so many words', () => {
+    const env = { NODE_ENV: 'production' }
+    expect(() => resolveOptions({ ...quiet, env })).toThrow(/authenticate: guests\(\)/)
+    expect(() => resolveOptions({ ...quiet, env: { ...env, HOLDFAST_ALLOW_GUESTS: 'false' } })).toThrow(OptionError)
+    expect(() => resolveOptions({ ...quiet, env: { ...env, HOLDFAST_ALLOW_GUESTS: 'yes' } })).toThrow(/true or false/)
+    expect(resolveOptions({ ...quiet, env, authenticate: guests() }).warnings.join()).not.toMatch(/guest/)
+  })
+
+  test('[SRV-22] words of the environment are options too, and an option comes first', () => {
+    const env = {
+      HOLDFAST_ORIGINS: 'https://a.com, https://b.com',
+      HOLDFAST_ALLOW_NO_ORIGIN: 'false',
+      HOLDFAST_COOKIE: 't',
+    }
+    const told = resolveOptions({ ...quiet, env })
+    expect(told.origins).toMatchObject({ origins: ['https://a.com', 'https://b.com'], allowNoOrigin: false })
+    expect(told.cookie).toBe('t')
+    const asked = resolveOptions({ ...quiet, env, origins: 'same-host', allowNoOrigin: true, cookie: 'u' })
+    expect([asked.origins.origins, asked.origins.allowNoOrigin, asked.cookie]).toEqual(['same-host', true, 'u'])
+    expect(() => resolveOptions({ ...quiet, env: { HOLDFAST_ORIGINS: 'a.com' } })).toThrow(/is no origin/)
+    expect(() => resolveOptions({ ...quiet, env: { HOLDFAST_COOKIE: 'a b' } })).toThrow(/name of a cookie/)
+  })
+
+  test('[SRV-22] a misspelt variable is named at the start, with the one that was meant', () => {
+    const env = { HOLDFAST_HEARTBEATMS: '5000', holdfast_port: '1', HOLDFAST_SOMETHING_ELSE: '', OTHER: '1' }
+    const warnings = resolveOptions({ ...quiet, env }).warnings
+    expect(warnings).toHaveLength(3)
+    expect(warnings[0]).toMatch(/HOLDFAST_HEARTBEATMS .*did you mean HOLDFAST_HEARTBEAT_MS\?/)
+    expect(warnings[1]).toMatch(/holdfast_port .*did you mean HOLDFAST_PORT\?/)
+    expect(warnings[2]).toMatch(/HOLDFAST_SOMETHING_ELSE is not known and was ignored$/)
+    expect(unknownVariables(Object.fromEntries(wordsTable.map(({ name }) => [name, '1'])))).toEqual([])
+  })
+
+  for (const [wrong, names] of [
+    [{ heartbeat: { everyMS: 1 } }, /option heartbeat: there is no everyMS, only everyMs, timeoutMs/],
+    [{ limits: { rooms: 1 } }, /option limits: there is no rooms/],
+    [{ limits: null }, /option limits must be an object/],
+    [{ authenticate: 'jwt' }, /option authenticate must be a function, but string came/],
+    [{ authenticate: null }, /option authenticate must be a function, but null came/],
+    [{ allowNoOrigin: 'yes' }, /option allowNoOrigin must be a boolean/],
+  ] as const) {
+    test(`[SRV-8] ${JSON.stringify(wrong)} is an error that names it`, () => {
+      expect(() => resolveOptions({ ...quiet, env: {}, ...(wrong as unknown as ServerOptions) })).toThrow(names)
+    })
+  }
 
   test('[CLI-5] a heartbeat that proxies outlive is warned of', () => {
     const { warnings } = resolveOptions({ ...quiet, env: {}, heartbeat: { everyMs: 60_000 } })

@@ -26,7 +26,7 @@ export type UpgradeVerdict =
       readonly headers?: Readonly<Record<string, string>>
     }
 
-const headersMax = 100
+export const headersMax = 100
 const keyShape = /^[+/0-9A-Za-z]{22}==$/
 
 /** Query keys under which people put what must not be in a URL: proxies and load balancers log URLs. */
@@ -58,7 +58,7 @@ function no(status: 400 | 403 | 404 | 426 | 431, error: string) {
   return { kind: 'refused', status, error } as const
 }
 
-function hasSecretKey(query: string): boolean {
+export function hasSecretKey(query: string): boolean {
   if (query === '') return false
   for (const key of new URLSearchParams(query).keys()) if (secretKeys.has(key.toLowerCase())) return true
   return false
