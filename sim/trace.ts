@@ -68,7 +68,14 @@ export type Happened =
     }
   | { readonly kind: 'report'; readonly node: string; readonly doing: string; readonly error: string }
   // Clients.
-  | { readonly kind: 'page'; readonly by: string; readonly now: 'loaded' | 'killed' | 'closed' }
+  | {
+      readonly kind: 'page'
+      readonly by: string
+      readonly now: 'loaded' | 'killed' | 'closed'
+      /** What its client saw missing, or again, in what its servers sent. */
+      readonly holes: number
+      readonly duplicates: number
+    }
   | { readonly kind: 'status'; readonly by: string; readonly state: string; readonly reason: string | null }
   | { readonly kind: 'live'; readonly by: string; readonly session: string; readonly user: string }
   | { readonly kind: 'new-session'; readonly by: string; readonly session: string; readonly reason: string }

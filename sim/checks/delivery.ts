@@ -6,7 +6,15 @@ import type { Broken, Invariant } from './check.js'
 const noSilentGap: Invariant = {
   id: 'I08',
   holds: 'between two entries that do not follow each other stands a gap, or only emptied entries',
-  broken: (truth) => truth.spans.flatMap((span) => silentGaps(span, truth)),
+  broken: (truth) => [...truth.spans.flatMap((span) => silentGaps(span, truth)), ...holesOnTheWay(truth)],
+}
+
+/** A client mends what a server left out, and nobody sees it; the server must leave out nothing. */
+function holesOnTheWay(truth: Truth): Broken[] {
+  return truth
+    .of('page')
+    .filter(({ holes }) => holes > 0)
+    .map(({ step, by, holes }) => ({ step, what: `a server left out entries for ${by}, ${holes} times` }))
 }
 
 function silentGaps(span: Span, truth: Truth): Broken[] {
@@ -54,22 +62,33 @@ function firstMissing(life: Life, room: string, { from, to, step, handed }: Miss
 
 const noRepeat: Invariant = {
   id: 'I09',
-  holds: 'no entry is handed to one page twice between a join and its leave',
-  broken: (truth) =>
-    truth.spans.flatMap((span) => {
-      const tags = new Set<string>()
-      return span.items.flatMap((item) => {
-        // Then nothing can be compared, and the application forgets what it showed.
-        if (item.kind === 'removed' || (item.kind === 'gap' && item.reason === 'epoch-changed')) tags.clear()
-        if (item.kind !== 'entry') return []
-        const { tag, offset } = item.position
-        if (!tags.has(tag)) {
-          tags.add(tag)
-          return []
-        }
-        return [{ step: item.step, what: `${span.by} was handed ${span.room} ${offset} twice` }]
-      })
-    }),
+  holds: 'no entry is handed to one page twice between a join and its leave, nor sent to it twice',
+  broken: (truth) => [...handedTwice(truth), ...sentTwice(truth)],
+}
+
+/** A client leaves out what it has; a server has no reason to send it, unless its store was set back. */
+function sentTwice(truth: Truth): Broken[] {
+  return truth
+    .of('page')
+    .filter(({ duplicates, step }) => duplicates > 0 && !hasLost(truth, 0, step))
+    .map(({ step, by, duplicates }) => ({ step, what: `a server sent ${duplicates} entries to ${by} again` }))
+}
+
+function handedTwice(truth: Truth): Broken[] {
+  return truth.spans.flatMap((span) => {
+    const tags = new Set<string>()
+    return span.items.flatMap((item) => {
+      // Then nothing can be compared, and the application forgets what it showed.
+      if (item.kind === 'removed' || (item.kind === 'gap' && item.reason === 'epoch-changed')) tags.clear()
+      if (item.kind !== 'entry') return []
+      const { tag, offset } = item.position
+      if (!tags.has(tag)) {
+        tags.add(tag)
+        return []
+      }
+      return [{ step: item.step, what: `${span.by} was handed ${span.room} ${offset} twice` }]
+    })
+  })
 }
 
 const noReorder: Invariant = {

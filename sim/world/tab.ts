@@ -99,7 +99,7 @@ export class Tab {
     const session = this.#connect(line, throttle, (listener) => {
       tell = listener
     })
-    trace.add({ kind: 'page', by, now: 'loaded' })
+    trace.add({ kind: 'page', by, now: 'loaded', holes: 0, duplicates: 0 })
     const page: Page = {
       by,
       line,
@@ -124,7 +124,7 @@ export class Tab {
     this.#page = null
     page.line.down({ client: 'never', server: cut.isHeard ? 20 : 'never' })
     page.line.clock.kill()
-    this.#parts.trace.add({ kind: 'page', by: page.by, now: 'killed' })
+    this.#tell(page, 'killed')
   }
 
   /** As when a page is left properly: the client says that it closes, the session is held. */
@@ -133,7 +133,7 @@ export class Tab {
     if (page === null) return
     this.#page = null
     page.session.close()
-    this.#parts.trace.add({ kind: 'page', by: page.by, now: 'closed' })
+    this.#tell(page, 'closed')
     // What was under way may still leave the machine; then the process ends.
     page.line.clock.after(50, () => {
       page.isOver = true
@@ -192,7 +192,7 @@ export class Tab {
     page.line.clock.after(50, () => {
       page.isOver = true
       if (this.#page === page) this.#page = null
-      this.#parts.trace.add({ kind: 'page', by: page.by, now: 'closed' })
+      this.#tell(page, 'closed')
       page.line.clock.kill()
     })
   }
@@ -206,6 +206,11 @@ export class Tab {
         else resolve(token())
       })
     })
+  }
+
+  #tell({ by, session }: Page, now: 'killed' | 'closed'): void {
+    const { holes, duplicates } = session.stats
+    this.#parts.trace.add({ kind: 'page', by, now, holes, duplicates })
   }
 
   #connect(line: Line, throttle: Throttle, listen: (tell: Page['tell']) => void): Session {
