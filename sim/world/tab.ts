@@ -122,7 +122,8 @@ export class Tab {
     if (page === null) return
     page.isOver = true
     this.#page = null
-    page.line.down({ client: 'never', server: cut.isHeard ? 20 : 'never' })
+    // What it has sent is on its way.
+    page.line.down({ client: 'never', server: cut.isHeard ? 20 : 'never', delivers: true })
     page.line.clock.kill()
     this.#tell(page, 'killed')
   }
