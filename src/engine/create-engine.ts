@@ -11,6 +11,7 @@ import type {
   DropReason,
   Engine,
   EngineOptions,
+  EngineSizes,
   JoinAnswer,
   LiveSession,
   Outlet,
@@ -164,6 +165,21 @@ class HoldfastEngine implements Engine {
     const nowMs = this.#core.nowMs()
     if (timers.nextMs <= nowMs) lag.woken(timers.nextMs, nowMs)
     timers.runDue(nowMs)
+  }
+
+  sizes(): EngineSizes {
+    const outlets = [...this.#outlets]
+    return {
+      connections: outlets.length,
+      sessions: this.#sessions.live.size,
+      departures: this.#sessions.departures.count,
+      rooms: this.#rooms.size,
+      timers: this.#core.timers.count,
+      tailBytes: this.#rooms.pinnedBytes,
+      roomTailBytesMost: this.#rooms.pinnedBytesMost,
+      answerBytesMost: outlets.reduce((most, { waitingBytes }) => Math.max(most, waitingBytes), 0),
+      readersMost: outlets.reduce((most, { readers }) => Math.max(most, readers.size), 0),
+    }
   }
 
   get isReady(): boolean {

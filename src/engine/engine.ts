@@ -131,6 +131,23 @@ export interface ServerRoom {
   remove(user: string): Promise<void>
 }
 
+/** What the engine holds now: for metrics, and to see that every bound is kept. */
+export interface EngineSizes {
+  readonly connections: number
+  readonly sessions: number
+  /** Drops that the store has not got yet. */
+  readonly departures: number
+  /** Rooms in memory, also those that linger. */
+  readonly rooms: number
+  readonly timers: number
+  /** Pinned by the tails of all rooms. */
+  readonly tailBytes: number
+  /** The most that any room pins, and any connection has waiting or is in. */
+  readonly roomTailBytesMost: number
+  readonly answerBytesMost: number
+  readonly readersMost: number
+}
+
 export interface Engine {
   /** Opens the store and follows the control log. */
   start(): Promise<void>
@@ -189,6 +206,8 @@ export interface Engine {
   /** When the engine next wants `wake`; Infinity: never. */
   readonly wakeAtMs: number
   wake(): void
+  /** Costs a look at every connection and room. */
+  sizes(): EngineSizes
   /** True once started and while the store answers. */
   readonly isReady: boolean
   /** Closes every connection with `bye` first; sessions are held. Resolves when their state is stored. Idempotent. */

@@ -78,6 +78,11 @@ export class ConnectionOutlet implements Outlet {
     return this.#isOpen
   }
 
+  /** Of answers. */
+  get waitingBytes(): number {
+    return this.#controlBytes
+  }
+
   send(frame: ServerFrame): void {
     if (this.#isOpen) this.#queue(this.#encoding.frame(frame))
   }

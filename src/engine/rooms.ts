@@ -33,6 +33,13 @@ export class Rooms {
     return this.#tails.pinnedBytes
   }
 
+  /** By the tail of any one room. */
+  get pinnedBytesMost(): number {
+    let most = 0
+    for (const { tail } of this.#rooms.values()) most = Math.max(most, tail?.pinnedBytes ?? 0)
+    return most
+  }
+
   /** The room if it is in memory. */
   find(name: string): Room | null {
     return this.#rooms.get(name) ?? null

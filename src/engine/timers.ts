@@ -41,6 +41,10 @@ export class Timers {
     this.#failed = hear.failed
   }
 
+  get count(): number {
+    return this.#heap.length
+  }
+
   /** When the next alarm is due; Infinity: there is none. */
   get nextMs(): number {
     return this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY

@@ -1,7 +1,7 @@
 // The real server over the network in memory: engine, handshake, hooks and limits are those of `createServer`, only
 // sockets, HTTP and the machine's clock are left out. Several may share one store.
 
-import type { ServerRoom } from '../engine/engine.js'
+import type { EngineSizes, ServerRoom } from '../engine/engine.js'
 import { base64url } from '../protocol/base64url.js'
 import type { Chance } from '../protocol/time.js'
 import { type Authenticate, guests } from '../server/auth.js'
@@ -50,6 +50,8 @@ export interface TestServer {
   /** Sessions it serves now, by id. */
   readonly sessions: NodeCore['engine']['sessions']
   readonly isReady: boolean
+  /** What its engine holds now. */
+  sizes(): EngineSizes
   /** Nobody new comes in, every connection is told, sessions are held and stored. Idempotent. */
   stop(): Promise<void>
   /** The process is gone, in the middle of whatever it did: nothing more is said, stored or answered. Idempotent. */
@@ -120,6 +122,7 @@ function serverOf(parts: {
     revoke: (who) => end(who, 'revoked'),
     changeRights: (user) => engine.store.changeRights(user),
     sessions: engine.sessions,
+    sizes: () => engine.sizes(),
     get isReady() {
       return engine.isReady
     },
