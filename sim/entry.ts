@@ -13,7 +13,17 @@ async function run({ seed, isTwice }: SeedAsk): Promise<SeedResult> {
   const { judged, hits } = await probed(seed)
   const { records, hash, violations, faultCount } = judged
   const isSame = !isTwice || (await judge(planOf(seed))).hash === hash
-  return { seed, steps: records.length, faults: faultCount, hash, isSame, violations: violations.slice(0, 20), hits }
+  const fallen = [...new Set(violations.map(({ id }) => id))]
+  return {
+    seed,
+    steps: records.length,
+    faults: faultCount,
+    hash,
+    isSame,
+    violations: violations.slice(0, 20),
+    fallen,
+    hits,
+  }
 }
 
 /** One seed, and the hits of every probe of the bundle, in their order. */

@@ -18,7 +18,10 @@ export interface SeedResult {
   readonly hash: string
   /** False: two runs of it differed. */
   readonly isSame: boolean
+  /** The first ones. */
   readonly violations: readonly Violation[]
+  /** Ids of all invariants that fell. */
+  readonly fallen: readonly string[]
   /** Of each probe of the bundle, in their order. */
   readonly hits: readonly number[]
 }

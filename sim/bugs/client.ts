@@ -1,0 +1,224 @@
+// Bugs in the client.
+
+import type { Bug } from './bug.js'
+
+export const clientBugs: readonly Bug[] = [
+  {
+    name: 'outbox-cleared-before-the-ack',
+    wrong: 'what was on its way when the link was lost is taken out of the outbox',
+    patches: [
+      {
+        file: 'src/client/outbox.ts',
+        find: 'const head = this.#items.find((item) => item.isInFlight)',
+        replace:
+          'const head = this.#items.find((item) => item.isInFlight)\n    this.#items = this.#items.filter((item) => !item.isInFlight)',
+      },
+    ],
+    expected: ['I20'],
+  },
+  {
+    name: 'sent-again-as-if-for-the-first-time',
+    wrong: 'a publish that was in flight when the link was lost is not known to be doubtful',
+    patches: [
+      {
+        file: 'src/client/outbox.ts',
+        find: "item.isDoubtful ||= item.isInFlight && how !== 'unheard'",
+        replace: "item.isDoubtful ||= item.isInFlight && how === 'broken'",
+      },
+    ],
+    expected: ['I18', 'I19'],
+  },
+  {
+    name: 'doubtful-publish-fails-as-refused',
+    wrong: 'a publish whose first answer was lost is told as refused by the second',
+    patches: [{ file: 'src/client/outbox.ts', find: "item.isDoubtful ? 'unknown' : reason", replace: 'reason' }],
+    expected: ['I19'],
+  },
+  {
+    name: 'sent-after-moves-with-each-try',
+    wrong: 'a publish sent again claims to be younger than it is, so the store cannot know that it forgot it',
+    patches: [
+      {
+        file: 'src/client/outbox.ts',
+        find: 'if (item.sentAfter === undefined) item.sentAfter',
+        replace: 'item.sentAfter',
+      },
+    ],
+    expected: ['I18'],
+  },
+  {
+    name: 'join-without-an-answer-is-not-asked-again',
+    wrong: 'a room whose join was on its way when the link was lost still waits for that answer',
+    patches: [
+      {
+        file: 'src/client/room-core.ts',
+        find: "if (this.isOpen) this.place = 'down'\n    this.notBeforeMs",
+        replace: "if (this.place === 'joined') this.place = 'down'\n    this.notBeforeMs",
+      },
+    ],
+    expected: ['I20', 'I57', 'I58'],
+  },
+  {
+    name: 'kept-publish-not-looked-for',
+    wrong: 'what was acknowledged and is gone from the log is not told as a gap',
+    patches: [
+      {
+        file: 'src/client/room-core.ts',
+        find: 'if (position.offset > Math.max(this.#received?.offset ?? 0, this.#acknowledged?.offset ?? 0)) {',
+        replace: 'if (this.#received === null) {',
+      },
+    ],
+    expected: ['I24'],
+  },
+  {
+    name: 'attempt-saved-before-it-is-raised',
+    wrong: 'wrong order: a page that is loaded again dials with the number of the dial before',
+    patches: [
+      {
+        file: 'src/client/identity.ts',
+        find: 'this.#credentials = forNextDial(this.#credentials)\n    await this.#save()',
+        replace: 'await this.#save()\n    this.#credentials = forNextDial(this.#credentials)',
+      },
+    ],
+    expected: ['I37'],
+  },
+  {
+    name: 'next-secret-made-anew-for-each-dial',
+    wrong: 'a dial after a lost welcome proves the old secret with another next one, as a thief would',
+    patches: [
+      {
+        file: 'src/client/credentials.ts',
+        find: 'return { ...credentials, attempt: credentials.attempt + 1 }',
+        replace:
+          "return { ...credentials, next: `${credentials.next.slice(0, -4)}${String(credentials.attempt + 1).padStart(4, '0')}`, attempt: credentials.attempt + 1 }",
+      },
+    ],
+    expected: ['I37'],
+  },
+  {
+    name: 'secret-promoted-only-on-a-resume',
+    wrong: 'the welcome of a new session leaves the secrets as they were',
+    patches: [
+      {
+        file: 'src/client/credentials.ts',
+        find: 'return { session, user, current: old.next, next: secret, previous, attempt: old.attempt }',
+        replace:
+          "return { session, user, current: old.next, next: verdict.kind === 'new' ? old.next : secret, previous, attempt: old.attempt }",
+      },
+    ],
+    expected: ['I37'],
+  },
+  {
+    name: 'forgets-before-it-has-left',
+    wrong: 'wrong order: a welcome that comes while leaving is kept with secrets that are not its own',
+    patches: [
+      {
+        file: 'src/client/session-core.ts',
+        find: 'const isTold = await this.traffic.leaveSession(leaveMs)',
+        replace: 'const isTold = await this.traffic.leaveSession(leaveMs)\n    await this.identity.forget()',
+      },
+    ],
+    expected: ['I37', 'I52'],
+  },
+  {
+    name: 'frames-of-an-abandoned-link-are-heard',
+    wrong: 'what an older link still brings is taken for what this one says',
+    patches: [
+      {
+        file: 'src/client/connection.ts',
+        find: 'if (!this.#isCurrent(dial)) return\n    this.#heardAtMs',
+        replace: 'this.#heardAtMs',
+      },
+      {
+        file: 'src/client/connection.ts',
+        find: 'received: (raw) => this.#received(dial, raw),',
+        replace: 'received: (raw) => this.#received(this.#state.trail.dial, raw),',
+      },
+    ],
+    expected: ['I08', 'I09', 'I10', 'I12', 'I17', 'I20', 'I37', 'I54', 'I57', 'I58'],
+  },
+  {
+    name: 'timer-of-an-old-attempt-acted-on',
+    wrong: 'timers are not taken back, and each is taken for the one of the present attempt',
+    patches: [
+      {
+        file: 'src/client/connection.ts',
+        find: 'this.#armed?.cancel()\n    this.#armed = null\n    if (atMs',
+        replace: 'this.#armed = null\n    if (atMs',
+      },
+      { file: 'src/client/reconnect.ts', find: 'if (now.nowMs < step.untilMs) return stay(state)', replace: '' },
+    ],
+    expected: ['I57', 'I58'],
+  },
+  {
+    name: 'event-of-an-old-dial-acted-on',
+    wrong: 'the end of an abandoned dial ends the present one',
+    patches: [
+      {
+        file: 'src/client/reconnect.ts',
+        find: "('dial' in event && event.dial !== state.trail.dial)",
+        replace: "('dial' in event && event.dial > state.trail.dial)",
+      },
+      {
+        file: 'src/client/connection.ts',
+        find: 'if (dial !== this.#state.trail.dial || linkOf(this.#state) === null) return',
+        replace: 'if (linkOf(this.#state) === null) return',
+      },
+    ],
+    expected: ['I20', 'I37', 'I54', 'I57', 'I58'],
+  },
+  {
+    name: 'silent-link-never-given-up',
+    wrong: 'the watchdog starts anew with every beat that is sent, heard or not',
+    patches: [
+      {
+        file: 'src/client/reconnect.ts',
+        find: 'now.nowMs >= state.heardAtMs + watchdogMs(state)',
+        replace: 'now.nowMs >= Math.max(state.heardAtMs, state.beatAtMs) + watchdogMs(state)',
+      },
+    ],
+    expected: ['I20', 'I57', 'I58'],
+  },
+  {
+    name: 'left-before-its-publishes-are-settled',
+    wrong: 'a room is left at once, and what was published in it before waits for ever',
+    patches: [
+      {
+        file: 'src/client/traffic.ts',
+        find: 'return this.#toLeave.get(name) === true && !this.outbox.has(name)',
+        replace: 'return this.#toLeave.get(name) === true',
+      },
+    ],
+    expected: ['I20'],
+  },
+  {
+    name: 'answer-to-an-older-ask-is-taken',
+    wrong: 'a verdict is not compared with what was asked last',
+    patches: [
+      {
+        file: 'src/client/room-core.ts',
+        find: "return this.place === 'asked' && (id ?? null) === this.#askId",
+        replace: "return this.place === 'asked' || (id ?? null) === this.#askId",
+      },
+    ],
+    expected: ['I08', 'I09', 'I10', 'I54', 'I57', 'I58'],
+  },
+  {
+    name: 'presence-change-without-its-base',
+    wrong: 'the whole state replaces nothing: members that are gone stay in the list',
+    patches: [{ file: 'src/client/presence.ts', find: 'this.#members.clear()\n', replace: '' }],
+    expected: ['I41'],
+  },
+  {
+    name: 'tracked-value-not-shown-again',
+    wrong: 'a welcome shows the session without what it tracked',
+    patches: [
+      {
+        file: 'src/client/room-core.ts',
+        find: "if (this.place === 'joined') this.#host.way.send({ type: 'track'",
+        replace: "if (this.place === 'joined' && this.isLive) this.#host.way.send({ type: 'track'",
+      },
+    ],
+    expected: ['I39', 'I41'],
+  },
+]
