@@ -54,6 +54,17 @@ export async function bundle(bug: Planted | null = null): Promise<Bundle> {
   return { file, remove, load: () => import(pathToFileURL(file).href) }
 }
 
+/** The code as it is, in this process, with the sources named where an error comes from. */
+export async function inSimulator<T>(act: (simulator: typeof entry) => Promise<T>): Promise<T> {
+  process.setSourceMapsEnabled(true)
+  const bundled = await bundle()
+  try {
+    return await act(await bundled.load())
+  } finally {
+    bundled.remove()
+  }
+}
+
 const hitText = 'simHit = (index) => { simProbes[index] += 1; return true }'
 
 /** The patched text of each file that a bug or a probe changes, by its path in the repository. Throws StalePatch. */

@@ -2,13 +2,13 @@
 // it again.
 
 import { readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
 import { readOptions } from '../tools/options.js'
-import { bundle } from './bundle.js'
-import type * as entry from './entry.js'
+import { inSimulator } from './bundle.js'
 import { type Plan, planOf } from './plan.js'
+import { WrongOption, wholeOf } from './options.js'
 import { commandOf, createProgress } from './report.js'
 import { runSeeds } from './seeds.js'
+import { recordVolume } from './volumes.js'
 
 const help = `npm run sim [-- options]
 
@@ -23,19 +23,12 @@ checks every invariant. The same seed gives the same run.
   --plan FILE  only this plan, as a failure that was made small leaves it in artefacts/sim
   --trace      with --seed or --plan: prints everything that happened
   --no-shrink  prints a failure as it is
+  --record     keeps what came of it in sim/volumes.json, for the trust page
   --json       one object: seeds, steps, faults, violations, determinism, seconds, failed, probes, neverHit
   --help       this text
 
 Exit code: 0 nothing fell, 1 something did, 2 a wrong option.
 `
-
-const numbers = {
-  seeds: { least: 1, most: 10_000_000, otherwise: 200 },
-  from: { least: 0, most: 2 ** 52, otherwise: 1 },
-  twice: { least: 0, most: 10_000_000, otherwise: 50 },
-  workers: { least: 1, most: 64, otherwise: Math.min(2, availableParallelism()) },
-  seed: { least: 0, most: 2 ** 52, otherwise: 1 },
-} as const
 
 async function main(): Promise<number | null> {
   const read = readOptions('npm run sim', help, {
@@ -48,6 +41,7 @@ async function main(): Promise<number | null> {
       plan: { type: 'string' },
       trace: { type: 'boolean' },
       'no-shrink': { type: 'boolean' },
+      record: { type: 'boolean' },
       json: { type: 'boolean' },
       help: { type: 'boolean' },
     },
@@ -69,29 +63,11 @@ async function main(): Promise<number | null> {
     workerCount: workers,
     progress: isJson ? () => {} : createProgress(() => performance.now()),
   })
-  return inSimulator(({ report }) => report(summary, { isJson, mustShrink: showing.mustShrink }))
-}
-
-/** In this process, with the sources named where an error comes from. */
-async function inSimulator<T>(act: (simulator: typeof entry) => Promise<T>): Promise<T> {
-  process.setSourceMapsEnabled(true)
-  const bundled = await bundle()
-  try {
-    return await act(await bundled.load())
-  } finally {
-    bundled.remove()
+  if (values.record === true) {
+    const command = `npm run sim -- --seeds ${seeds}${from === 1 ? '' : ` --from ${from}`}`
+    recordVolume('sim', summary, { command, twice: Math.min(twice, seeds) })
   }
-}
-
-/** What was typed and cannot be meant; the message says what can. */
-class WrongOption extends Error {}
-
-function wholeOf(name: keyof typeof numbers, given: string | undefined): number {
-  const { least, most, otherwise } = numbers[name]
-  if (given === undefined) return otherwise
-  const value = Number(given)
-  if (/^\d+$/.test(given) && value >= least && value <= most) return value
-  throw new WrongOption(`--${name} ${given}: write a whole number from ${least} to ${most}`)
+  return inSimulator(({ report }) => report(summary, { isJson, mustShrink: showing.mustShrink }))
 }
 
 function planIn(path: string): Plan {
