@@ -10,6 +10,7 @@ const alias = [
   { find: /^holdfast$/, replacement: source('client/node.ts') },
   { find: /^holdfast\/server$/, replacement: source('server/index.ts') },
   { find: /^holdfast\/protocol$/, replacement: source('protocol/index.ts') },
+  { find: /^holdfast\/react$/, replacement: source('react/index.ts') },
   { find: /^holdfast\/testing$/, replacement: source('testing/index.ts') },
 ]
 
