@@ -3,6 +3,7 @@
 
 import { subprotocol } from '../protocol/frames.js'
 import type { Platform, WakeSource } from './connect.js'
+import { indexedDbOutbox, indexedDbSlots } from './indexed-db.js'
 import type { Dial } from './link.js'
 import { memoryStorage, webSlots } from './storage.js'
 import { tabClaims } from './tab-claims.js'
@@ -17,7 +18,11 @@ export const dialWebSocket: Dial = (url, events) => {
     send: (frame) => {
       if (socket.readyState === WebSocket.OPEN) socket.send(frame as string | Uint8Array<ArrayBuffer>)
     },
-    close: (code, reason) => socket.close(code, reason),
+    close: (code, reason) => {
+      // Some systems freeze a socket so that closing it has no effect: nothing of this page may hang on it.
+      socket.onopen = socket.onmessage = socket.onclose = null
+      socket.close(code, reason)
+    },
     get bufferedBytes() {
       return socket.bufferedAmount
     },
@@ -45,9 +50,17 @@ export const pageWake: WakeSource = (tell) => {
 
 export const browserPlatform: Platform = {
   dial: dialWebSocket,
-  storage: () =>
+  storage: (clock) =>
     'document' in globalThis
-      ? { session: webSlots(() => sessionStorage), profile: webSlots(() => localStorage), kind: 'persistent' }
+      ? {
+          session: webSlots(() => sessionStorage),
+          profile: indexedDbSlots(
+            webSlots(() => localStorage),
+            clock,
+          ),
+          outbox: indexedDbOutbox(clock),
+          kind: 'persistent',
+        }
       : memoryStorage(),
   claims: (clock) => ('document' in globalThis && 'BroadcastChannel' in globalThis ? tabClaims(clock) : null),
   wake: [pageWake],

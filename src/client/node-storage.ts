@@ -1,14 +1,16 @@
-// Credentials in a file, for programs that should be the same session after a restart.
+// Credentials in a file, and the outbox beside it, for programs that should be the same session after a restart.
 
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { fileOutbox } from './node-outbox.js'
 import type { ClientStorage, Slots } from './storage.js'
 
 let writeCount = 0
 
 /**
  * Keeps everything in one JSON file that only its owner may read. Each write replaces the file as a whole, so a crash
- * leaves the old or the new one. One process per file: two would take the session from each other.
+ * leaves the old or the new one. Publishes that are not settled are in the folder `<path>.outbox`. One process per file:
+ * two would take the session from each other.
  */
 export function fileStorage(path: string): ClientStorage {
   let values: Map<string, string> | null = null
@@ -40,7 +42,7 @@ export function fileStorage(path: string): ClientStorage {
     set: (key, value) => change((kept) => void kept.set(key, value)),
     remove: (key) => change((kept) => void kept.delete(key)),
   }
-  return { session: slots, profile: slots, kind: 'persistent' }
+  return { session: slots, profile: slots, outbox: fileOutbox(`${path}.outbox`), kind: 'persistent' }
 }
 
 async function readValues(path: string): Promise<Record<string, string>> {

@@ -145,7 +145,10 @@ describe('a page that comes back', () => {
     const rig = await setUp()
     const { load } = profileOf(rig)
     const tabs = ['t1', 't2', 't3'].map((name) => load(name, { isOffline: true }))
-    for (const [index, tab] of tabs.entries()) publishAll(tab.session.join('a'), [`x${index}`, `y${index}`])
+    for (const [index, tab] of tabs.entries()) {
+      publishAll(tab.session.join('a'), [`x${index}`, `y${index}`])
+      await rig.clock.advance(1)
+    }
     await rig.clock.advance(200)
     expect(tabs.map(({ session }) => waiting(session).length)).toEqual([2, 2, 2])
     tabs[0]?.crash()

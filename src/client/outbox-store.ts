@@ -37,7 +37,10 @@ export interface OutboxStore {
 
 /** What one page sees of a scope. After a call that rejects, or takes longer than 2 s, memory takes over. */
 export interface OutboxShelf {
-  /** In one atomic step, all or nothing, in the order of the calls. Resolves when it outlives the page. */
+  /**
+   * What belongs to one producer in one atomic step, all or nothing, in the order of the calls. Resolves when it outlives
+   * the page.
+   */
   write(changes: readonly StoredChange[]): Promise<void>
   /** Every item of every producer: each producer's in the order of their seq, producers in the order they began. */
   read(): Promise<readonly StoredItem[]>
@@ -50,4 +53,17 @@ export interface OutboxShelf {
   letGo(producer: string): void
   /** Lets go of everything; what was written stays. Idempotent. */
   close(): void
+}
+
+/** In the order that `read` promises. */
+export function inOrder(items: readonly StoredItem[]): readonly StoredItem[] {
+  const beganMs = new Map<string, number>()
+  for (const { producer, madeAtMs } of items) {
+    beganMs.set(producer, Math.min(madeAtMs, beganMs.get(producer) ?? Infinity))
+  }
+  return [...items].sort((one, other) => {
+    const [first, second] = [beganMs.get(one.producer) ?? 0, beganMs.get(other.producer) ?? 0]
+    if (one.producer === other.producer) return one.seq - other.seq
+    return first - second || (one.producer < other.producer ? -1 : 1)
+  })
 }

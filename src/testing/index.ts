@@ -35,6 +35,7 @@ export {
 } from './memory-outbox.js'
 export { createSeededChance, type SeededChance } from './seeded-chance.js'
 export { type OpenStore, type Runner, storeSuite, type SuiteStore } from './store-suite.js'
+export { outboxSuite, type SuiteOutbox } from './outbox-suite.js'
 export { createTcpProxy, type ProxiedLink, type TcpProxy } from './tcp-proxy.js'
 export type { StoreTrouble } from './store-trouble.js'
 export { type Program, TestProcess } from './test-process.js'

@@ -2,7 +2,13 @@
 // It keeps the promises of the contract in client/outbox-store.ts and nothing more: answers come late, what a page that
 // dies had under way may or may not be kept.
 
-import type { OutboxShelf, OutboxStore, StoredChange, StoredItem } from '../client/outbox-store.js'
+import {
+  inOrder,
+  type OutboxShelf,
+  type OutboxStore,
+  type StoredChange,
+  type StoredItem,
+} from '../client/outbox-store.js'
 import type { Clock } from '../protocol/time.js'
 
 /** What a browser profile, or a folder, keeps. */
@@ -99,13 +105,8 @@ function apply(items: Map<string, StoredItem>, scope: string, changes: readonly 
   }
 }
 
-/** A map keeps the order in which its keys were first set: producers in the order they began. */
 function itemsOf(items: Map<string, StoredItem>, scope: string): readonly StoredItem[] {
-  const own = [...items].filter(([key]) => key.startsWith(`${scope} `)).map(([, item]) => item)
-  const producers = [...new Set(own.map(({ producer }) => producer))]
-  return producers.flatMap((producer) =>
-    own.filter((item) => item.producer === producer).sort((one, other) => one.seq - other.seq),
-  )
+  return inOrder([...items].filter(([key]) => key.startsWith(`${scope} `)).map(([, item]) => item))
 }
 
 function keyOf(scope: string, { producer, seq }: Pick<StoredItem, 'producer' | 'seq'>): string {
