@@ -3,6 +3,7 @@
 
 import type { Position } from '../protocol/position.js'
 import { type Control as ControlEntry, controlRoom, type Entry, type Page, type SessionRow } from '../store/store.js'
+import { BackOff } from './back-off.js'
 import type { Core } from './core.js'
 import { isLiveOn } from './departures.js'
 import { Follower, type FollowerHost } from './follower.js'
@@ -20,11 +21,15 @@ export class Control implements FollowerHost {
   readonly #joins: Joins
   readonly #visits: Visits
   readonly #follower: Follower
-  #verifying: Promise<void> | null = null
+  readonly #backOff: BackOff
+  #isVerifying = false
+  #mustVerifyAgain = false
+  #isClosed = false
   #epoch: string | null = null
 
   constructor(core: Core, { sessions, joins, visits }: { sessions: Sessions; joins: Joins; visits: Visits }) {
     this.#core = core
+    this.#backOff = new BackOff(core)
     this.#sessions = sessions
     this.#joins = joins
     this.#visits = visits
@@ -45,15 +50,29 @@ export class Control implements FollowerHost {
    * One that another node owns, or that is held, is closed; its client comes back.
    */
   verifyAll(): void {
-    this.#visits.doubtAll()
-    this.#verifying ??= this.#verify().finally(() => {
-      this.#verifying = null
-    })
-    this.#verifying.catch((error: unknown) => this.#core.report(error, 'looking after the sessions of this node'))
+    if (this.#isVerifying) {
+      // Rows that were read already may be of a life of the store that is over.
+      this.#mustVerifyAgain = true
+      return
+    }
+    if (this.#backOff.isWaiting) return
+    this.#isVerifying = true
+    this.#verify()
+      .then((isWhole) => {
+        if (isWhole) this.#backOff.succeeded()
+        else this.#backOff.failed(() => this.verifyAll())
+      })
+      .catch((error: unknown) => this.#core.report(error, 'looking after the sessions of this node'))
+      .then(() => {
+        this.#isVerifying = false
+        if (this.#mustVerifyAgain && !this.#isClosed) this.#verifyAgain()
+      })
   }
 
   /** Idempotent. */
   close(): void {
+    this.#isClosed = true
+    this.#backOff.cancel()
     this.#follower.close()
   }
 
@@ -131,20 +150,39 @@ export class Control implements FollowerHost {
     await this.#joins.removed(session, room, 'removed')
   }
 
-  async #verify(): Promise<void> {
-    await few([...this.#sessions.live.values()], (session) => this.#verifyOne(session))
-    await few(this.#sessions.past, (id) => this.#verifyPast(id))
+  #verifyAgain(): void {
+    this.#mustVerifyAgain = false
+    this.verifyAll()
+  }
+
+  /** False: the store did not answer for each of them. */
+  async #verify(): Promise<boolean> {
+    const live = await few([...this.#sessions.live.values()], (session) => this.#verifyOne(session))
+    const past = await few(this.#sessions.past, (id) => this.#verifyPast(id))
+    return live && past
+  }
+
+  /** Undefined: the store did not answer. */
+  #row(id: string): Promise<SessionRow | null | undefined> {
+    return this.#core.ask((store) => store.session(id)).catch(() => undefined)
   }
 
   /** A store that was set back may have for live what ended or dropped here since. */
-  async #verifyPast(id: string): Promise<void> {
-    const row = await this.#core.ask((store) => store.session(id)).catch(() => null)
+  async #verifyPast(id: string): Promise<boolean> {
+    const row = await this.#row(id)
+    if (row === undefined) return false
     if (row !== null && isLiveOn(row, this.#core.node)) this.#sessions.foundLive(row)
+    return true
   }
 
-  async #verifyOne(session: Session): Promise<void> {
-    const row = await this.#core.ask((store) => store.session(session.id)).catch(() => undefined)
-    if (row === undefined || !session.isServed) return
+  async #verifyOne(session: Session): Promise<boolean> {
+    const row = await this.#row(session.id)
+    if (row === undefined) return false
+    if (session.isServed) this.#compare(session, row)
+    return true
+  }
+
+  #compare(session: Session, row: SessionRow | null): void {
     if (row === null) return this.#lost(session)
     const { status, generation, instance } = row
     if (generation > session.generation) {
@@ -169,11 +207,14 @@ function isSetBack(session: Session, row: SessionRow): boolean {
   return row.generation < session.generation || [...session.rooms].some((room) => row.rooms[room] === undefined)
 }
 
-/** All of them, a few at a time. */
-async function few<T>(items: readonly T[], look: (item: T) => Promise<void>): Promise<void> {
+/** All of them, a few at a time. True when each look was. */
+async function few<T>(items: readonly T[], look: (item: T) => Promise<boolean>): Promise<boolean> {
+  let isWhole = true
   for (let at = 0; at < items.length; at += rowsInFlightMax) {
-    await Promise.all(items.slice(at, at + rowsInFlightMax).map(look))
+    const looks = await Promise.all(items.slice(at, at + rowsInFlightMax).map(look))
+    isWhole &&= looks.every(Boolean)
   }
+  return isWhole
 }
 
 function isIn(session: Session, room: string): boolean {

@@ -18,6 +18,7 @@ import type {
   ServerRoom,
   SessionEvent,
 } from './engine.js'
+import { Ghosts } from './ghosts.js'
 import { type Joined, Joins, type Permit } from './joins.js'
 import { ConnectionOutlet } from './outlet.js'
 import { type PublishAsk, Publishing } from './publishing.js'
@@ -47,6 +48,7 @@ class HoldfastEngine implements Engine {
   readonly #control: Control
   readonly #events: StoreEvents
   readonly #ticker: Ticker
+  readonly #ghosts: Ghosts
   readonly #outlets = new Set<ConnectionOutlet>()
   #starting: Promise<void> | null = null
   #closing: Promise<void> | null = null
@@ -70,6 +72,7 @@ class HoldfastEngine implements Engine {
     })
     this.#control = new Control(core, { sessions: this.#sessions, joins: this.#joins, visits: this.visits })
     this.#events = new StoreEvents(core)
+    this.#ghosts = new Ghosts(core, this.#rooms, this.#sessions.live)
     this.#ticker = new Ticker(core, { ticked: () => this.#ticked(), wasAway: () => this.#control.verifyAll() })
   }
 
@@ -108,8 +111,15 @@ class HoldfastEngine implements Engine {
     return this.#core.ask((store) => store.rightsCount())
   }
 
-  join(session: LiveSession, ask: RoomAsk, permit: Permit, answer: (joined: Joined) => void): Promise<JoinAnswer> {
-    return this.#joins.join(ownSession(session), ask, permit, answer)
+  async join(
+    session: LiveSession,
+    ask: RoomAsk,
+    permit: Permit,
+    answer: (joined: Joined) => void,
+  ): Promise<JoinAnswer> {
+    const joined = await this.#joins.join(ownSession(session), ask, permit, answer)
+    if (joined.kind === 'not-owner') this.#control.verifyAll()
+    return joined
   }
 
   touch(session: LiveSession, rooms: readonly string[]): Promise<void> {
@@ -198,6 +208,7 @@ class HoldfastEngine implements Engine {
     await this.#control.start()
     this.#rooms.startPolling()
     this.#ticker.start()
+    this.#ghosts.start()
   }
 
   async #close(bye: { readonly reason: string; readonly message?: string }): Promise<void> {
@@ -208,8 +219,10 @@ class HoldfastEngine implements Engine {
     await stored
     deadline.cancel()
     this.#ticker.close()
+    this.#ghosts.close()
     this.#events.close()
     this.#control.close()
+    this.#joins.close()
     this.#rooms.close()
   }
 

@@ -1,7 +1,15 @@
 // A store that comes back as it was, or as it was some time ago: what live and returning readers are told.
 
 import { describe, expect, test } from 'vitest'
-import { Client, shownMembers, shownUsers, startNode, testRoom, within } from '../../test/support/engine-rig.js'
+import {
+  Client,
+  shownMembers,
+  shownUsers,
+  startNode,
+  testRoom,
+  within,
+  watchStore,
+} from '../../test/support/engine-rig.js'
 import { type MemorySnapshot, memoryStore } from '../store/memory.js'
 import type { Append, Hint, Store } from '../store/store.js'
 import { createVirtualClock } from '../testing/virtual-clock.js'
@@ -39,7 +47,10 @@ function replaceableStore(now: () => number) {
 async function setting() {
   const clock = createVirtualClock()
   const replaceable = replaceableStore(() => clock.nowMs())
-  const node = await startNode({ clock, store: replaceable.store })
+  /** Operations that are not done. */
+  const failing = new Set<string>()
+  const { store } = watchStore(replaceable.store, (operation) => failing.has(operation))
+  const node = await startNode({ clock, store })
   const ann = new Client(node, 'ann')
   await within(clock, ann.dial())
   await within(clock, ann.join('r'))
@@ -47,7 +58,7 @@ async function setting() {
     await replaceable.store.append(appendOf(data))
     await clock.settle()
   }
-  return { clock, node, ann, publish, ...replaceable }
+  return { clock, node, ann, publish, failing, ...replaceable }
 }
 
 function appendOf(data: string): Append {
@@ -169,6 +180,18 @@ describe('returning readers', () => {
 })
 
 describe('boards', () => {
+  test('[OWN-14] a store that does not answer in its new life is asked again for every session', async () => {
+    const { clock, ann, publish, replace, failing } = await setting()
+    failing.add('session')
+    await replace(memoryStore().snapshot())
+    await publish('b')
+    await clock.advance(8_000)
+    expect(ann.wire.bye).toBe(null)
+    failing.clear()
+    await clock.advance(6_000)
+    expect(ann.wire.bye).toMatchObject({ reason: 'session-invalid' })
+  })
+
   test('[PRES-11] a store that was set back: members see the board as it is, and who is here says so again', async () => {
     const { clock, node, ann, publish, replace, snapshot } = await setting()
     await within(clock, ann.join('r', { presence: true }))

@@ -3,6 +3,7 @@
 import type { RoomAsk, RoomVerdict } from '../protocol/frames.js'
 import type { RemovalReason } from '../protocol/reasons.js'
 import type { Membership, Page } from '../store/store.js'
+import { BackOff } from './back-off.js'
 import type { Core } from './core.js'
 import type { Engine, JoinAnswer, RoomOptions } from './engine.js'
 import { Reader } from './reader.js'
@@ -26,6 +27,11 @@ interface Entering {
   readonly answer: (joined: Joined) => void
 }
 
+interface Leaving {
+  readonly session: Session
+  readonly name: string
+}
+
 /** Where its reader starts. */
 interface Start {
   readonly page: Page
@@ -36,10 +42,14 @@ interface Start {
 export class Joins {
   readonly #core: Core
   readonly #rooms: Rooms
+  /** Leaves that the store has not taken yet. */
+  readonly #unfinished = new Set<Leaving>()
+  readonly #backOff: BackOff
 
   constructor(core: Core, rooms: Rooms) {
     this.#core = core
     this.#rooms = rooms
+    this.#backOff = new BackOff(core)
   }
 
   /** See `Engine.join`. */
@@ -58,12 +68,26 @@ export class Joins {
     }
   }
 
-  /** Out of the room, for members at once. The reader stops before this returns. */
+  /**
+   * Out of the room, for members at once. The reader stops before this returns. Rejects when the store is not there;
+   * it is repeated until it is done, the session dropped or back in the room.
+   */
   async leave(session: Session, name: string): Promise<void> {
     this.#leaveHere(session, name)
-    // Members first: an end that comes in between still knows the room and takes the session off its board.
-    await this.#hide(session, name)
-    await this.#core.ask((store) => store.exit(session.owner, name))
+    const leaving: Leaving = { session, name }
+    try {
+      await this.#depart(leaving)
+    } catch (error) {
+      this.#unfinished.add(leaving)
+      this.#backOff.failed(() => this.#departAgain())
+      throw error
+    }
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#backOff.cancel()
+    this.#unfinished.clear()
   }
 
   async remove(session: Session, name: string, reason: RemovalReason): Promise<void> {
@@ -95,6 +119,29 @@ export class Joins {
     if (unasked === undefined) return false
     await this.leave(session, unasked)
     return true
+  }
+
+  async #depart({ session, name }: Leaving): Promise<void> {
+    // Members first: an end that comes in between still knows the room and takes the session off its board.
+    await this.#hide(session, name)
+    if (!isBack(session, name)) await this.#core.ask((store) => store.exit(session.owner, name))
+  }
+
+  async #departAgain(): Promise<void> {
+    for (const leaving of [...this.#unfinished]) {
+      this.#unfinished.delete(leaving)
+      const { session, name } = leaving
+      // Dropped: the store has the room for it still, and it is left after the resume, or with the end.
+      if (!session.isServed || isBack(session, name)) continue
+      try {
+        await this.#depart(leaving)
+        this.#backOff.succeeded()
+      } catch {
+        this.#unfinished.add(leaving)
+        this.#backOff.failed(() => this.#departAgain())
+        return
+      }
+    }
   }
 
   #leaveHere(session: Session, name: string): void {
@@ -199,6 +246,11 @@ export class Joins {
 function narrowed(membership: Membership, permit: Permit): Membership {
   if (typeof permit.readableFrom !== 'number') return membership
   return { ...membership, readableFrom: Math.max(membership.readableFrom, permit.readableFrom) }
+}
+
+/** It has joined again, or is about to. */
+function isBack(session: Session, name: string): boolean {
+  return session.rooms.has(name) || session.joins.has(name)
 }
 
 function isCurrent(session: Session, ticket: JoinTicket): boolean {

@@ -25,6 +25,10 @@ export class Rooms {
     this.#tails = new Tails(core.settings.tailsBytesMax)
   }
 
+  get inMemory(): Iterable<Room> {
+    return this.#rooms.values()
+  }
+
   get size(): number {
     return this.#rooms.size
   }

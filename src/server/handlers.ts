@@ -100,17 +100,25 @@ async function enter({ ask, permit, talk, verdictGiven }: Entering): Promise<voi
   try {
     if (permit.kind === 'no') return await deny(request, permit, talk)
     const { id: _, ...roomAsk } = ask
+    let isAnswered = false
     const answer = await context.engine.join(session, roomAsk, { readableFrom: permit.readableFrom }, (joined) => {
+      isAnswered = true
       welcomeTo(request, joined, talk)
       verdictGiven()
     })
     if (answer.kind === 'limit') {
       const message = `a session may be in ${context.settings.roomsMax} rooms; leave one first`
       talk.refuse(request, { reason: 'limit', message })
-    }
+    } else if (!isAnswered) talk.refuse(request, unanswered(answer.kind))
   } catch (error) {
     talk.failed(request, error)
   }
+}
+
+/** A join that ended before its verdict, on a connection that may be open. */
+function unanswered(kind: JoinAnswer['kind']): Refusal {
+  if (kind !== 'not-owner') return { reason: 'not-joined', message: 'taken out of the room while joining it' }
+  return { reason: 'fenced', message: 'the store knows of a newer connection of this session', retry: true }
 }
 
 function welcomeTo(
@@ -140,8 +148,9 @@ async function deny(
     room: request.room,
     reason: permit.reason,
   })
+  // It is answered; a leave that fails is repeated by the engine.
   if (permit.reason === 'forbidden' && session.rooms.has(request.room))
-    await context.engine.leave(session, request.room)
+    await context.engine.leave(session, request.room).catch(() => {})
 }
 
 async function leaveRoom(frame: Request & { readonly id: number; readonly room: string }, talk: Conversation) {

@@ -289,3 +289,39 @@ describe('admission', () => {
     for (const [at, time] of answers.entries()) if (at > 0) expect(time - (answers[at - 1] ?? 0)).toBeGreaterThan(900)
   })
 })
+
+describe('joins without a verdict', () => {
+  test('[SRV-7, I20] a join of a session that is somebody else’s by now is denied, and may be asked again', async () => {
+    const rig = await createServerRig({ store: overridden({ enter: async () => ({ kind: 'not-owner' }) }) })
+    const { peer } = await rig.enter()
+    await peer.take()
+    peer.send({ type: 'join', id: 1, room: 'a' })
+    expect(await peer.take()).toMatchObject([{ type: 'denied', id: 1, room: 'a', reason: 'fenced', retry: true }])
+  })
+
+  test('[SRV-7, I20] so is a join of somebody who is taken out of the room meanwhile, for good', async () => {
+    const store = memoryStore()
+    let open = () => {}
+    const gate = new Promise<void>((resolve) => {
+      open = resolve
+    })
+    const enter: Store['enter'] = async (...ask) => {
+      const answer = await store.enter(...ask)
+      await gate
+      return answer
+    }
+    const rig = await createServerRig({ store: overridden({ enter }, store) })
+    const { peer, welcome } = await rig.enter()
+    await peer.take()
+    peer.send({ type: 'join', id: 1, room: 'a' })
+    await rig.clock.advance(10)
+    await rig.soon(rig.server.room('a').remove(welcome.user))
+    await rig.clock.advance(1_500)
+    open()
+    const frames = (await peer.take(100)).filter(({ type }) => type === 'removed' || type === 'denied')
+    expect(frames).toMatchObject([
+      { type: 'removed', room: 'a' },
+      { type: 'denied', id: 1, reason: 'not-joined', retry: false },
+    ])
+  })
+})

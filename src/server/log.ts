@@ -16,6 +16,8 @@ export type Happening =
   | 'refusal'
   | 'takeover'
   | 'kick'
+  | 'revoke'
+  | 'rights'
   | 'listening'
   | 'closing'
 

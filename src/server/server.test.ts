@@ -109,6 +109,20 @@ describe('a server of our own', () => {
     expect(lines).toContainEqual({ message: 'kick', user, reason: 'spam' })
   })
 
+  test('[LOGS-1] what the application does to its users has a line each: kick, revoke, rights', async () => {
+    const lines: object[] = []
+    const write = (fields: object, message: string) => void lines.push({ ...fields, message })
+    const server = await start({ log: { info: write, warn: write, error: write } })
+    await server.kick({ session: 's-1', reason: 'spam' })
+    await server.revoke({ user: 'ann' })
+    await server.changeRights('bob')
+    expect(lines.slice(-3)).toEqual([
+      { message: 'kick', session: 's-1', reason: 'spam' },
+      { message: 'revoke', user: 'ann' },
+      { message: 'rights', user: 'bob' },
+    ])
+  })
+
   test('[SRV-12] closing tells every connection, holds its session, and may be asked for twice', async () => {
     const server = await start()
     const { peer } = await enter(server)

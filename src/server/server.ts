@@ -37,6 +37,8 @@ export interface HoldfastServer {
   readonly warnings: readonly string[]
   /** Returns an idempotent `off`. A listener that fails is reported; it never stops the server. */
   readonly on: Events['on']
+  /** Event streams over HTTP that this server has open now. */
+  readonly streamCount: number
   room(name: string): ServerRoom
   /** Has the user a live session, on any node? Held ones do not count. */
   isOnline(user: string): Promise<boolean>
@@ -167,6 +169,10 @@ class Running implements HoldfastServer {
     return this.#resolved.warnings
   }
 
+  get streamCount(): number {
+    return this.#core.engine.visits.streams.length
+  }
+
   room(name: string): ServerRoom {
     return this.#core.engine.room(name)
   }
@@ -185,10 +191,12 @@ class Running implements HoldfastServer {
   }
 
   async revoke(who: Whom): Promise<void> {
+    this.#log.happened('revoke', who)
     await this.#end(who, 'revoked')
   }
 
   async changeRights(user: string): Promise<void> {
+    this.#log.happened('rights', { user })
     await this.#core.engine.store.changeRights(user)
   }
 
