@@ -30,10 +30,16 @@ const after = query('after', ref('Position'), 'Only what comes behind this posit
 
 /** Before any route is reached. */
 const always: readonly ProblemReason[] = [
-  ...(['bad-message', 'token-in-url', 'token-refused', 'token-expired', 'origin-not-allowed', 'forbidden'] as const),
-  ...(['rate-limited', 'hook-failed', 'internal', 'store-unavailable', 'overloaded', 'drain'] as const),
+  ...(['bad-message', 'token-in-url', 'token-refused', 'origin-not-allowed'] as const),
+  ...(['rate-limited', 'overloaded', 'drain'] as const),
+]
+/** What the hooks and the store may say of a room. */
+const ofRoom: readonly ProblemReason[] = [
+  ...always,
+  ...(['token-expired', 'forbidden', 'hook-failed', 'internal', 'store-unavailable'] as const),
 ]
 const ofPublish: readonly ProblemReason[] = [
+  ...ofRoom,
   ...(['idempotency-key-missing', 'device-needed', 'too-slow', 'unknown', 'too-large'] as const),
   ...(['unsupported-media-type', 'invalid', 'payload-mismatch'] as const),
 ]
@@ -48,7 +54,8 @@ function refusals(reasons: readonly ProblemReason[]): Record<string, object> {
       const headers = here.some((reason) => problems[reason].retry)
         ? { 'Retry-After': { description: 'Whole seconds.', schema: { type: 'integer' } } }
         : {}
-      return [status, { description, headers, content: { 'application/problem+json': { schema: ref('Problem') } } }]
+      const schema = { allOf: [ref('Problem'), { properties: { reason: { enum: here } } }] }
+      return [status, { description, headers, content: { 'application/problem+json': { schema } } }]
     }),
   )
 }
@@ -64,7 +71,7 @@ const readEntries = {
     query('last', { type: 'integer', minimum: 0 }, 'Without `after`: start so many before the head.'),
     device,
   ],
-  responses: { 200: json('Page', 'A page.'), ...refusals(always) },
+  responses: { 200: json('Page', 'A page.'), ...refusals(ofRoom) },
 }
 
 const publishEntry = {
@@ -87,7 +94,7 @@ const publishEntry = {
   responses: {
     200: json('Published', 'It had been published before: the first answer again.'),
     201: json('Published', 'Published.'),
-    ...refusals([...always, ...ofPublish]),
+    ...refusals(ofPublish),
   },
 }
 
@@ -104,7 +111,7 @@ const streamRoom = {
   ],
   responses: {
     200: { description: 'A stream.', content: { 'text/event-stream': { schema: { type: 'string' } } } },
-    ...refusals([...always, 'rights-changed']),
+    ...refusals([...ofRoom, 'rights-changed']),
   },
 }
 
@@ -114,7 +121,7 @@ const describe = {
   security: [{}],
   responses: {
     200: { description: 'OpenAPI 3.1.', content: { 'application/json': { schema: { type: 'object' } } } },
-    ...refusals(always.filter((reason) => reason !== 'forbidden' && reason !== 'store-unavailable')),
+    ...refusals(always),
   },
 }
 
