@@ -278,6 +278,18 @@ describe('who sends what', () => {
     expect(await marksOf(rig)).toEqual(['x', 'y'])
   })
 
+  test('[OUT-26] a page that is asked to dial runs: nothing waits for a thaw that does not come', async () => {
+    const rig = await setUp()
+    const page = profileOf(rig).load('t')
+    const room = page.session.join('a')
+    await rig.clock.advance(500)
+    page.tell('freeze')
+    const results = publishAll(room, ['x'])
+    page.session.retryNow()
+    await rig.clock.advance(5_000)
+    expect(kinds(results)).toEqual(['kept'])
+  })
+
   test('[OUT-26] what another page took over meanwhile is handed on, and sent once', async () => {
     const rig = await setUp()
     const { load } = profileOf(rig)

@@ -93,6 +93,12 @@ export class SessionCore implements ConnectionHost, TrafficHost {
     this.connection.dispatch({ type: 'thaw' })
   }
 
+  /** Whoever asks runs, also where the browser has not said yet that the page thaws. */
+  retryNow(): void {
+    this.traffic.outboxLife.thaw()
+    this.connection.dispatch({ type: 'retry-now' })
+  }
+
   /** `isForGood`: what waits in the outbox does not stay stored either. Idempotent. */
   close(reason: string, isForGood = false): void {
     this.connection.dispatch({ type: 'close', reason })

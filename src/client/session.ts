@@ -124,7 +124,7 @@ export class Session<Rooms extends RoomTypes = AnyRooms> {
 
   /** Dials now, also after anything that stopped it. While connected: checks that the connection lives. */
   retryNow(): void {
-    this.#core.connection.dispatch({ type: 'retry-now' })
+    this.#core.retryNow()
   }
 
   /**
