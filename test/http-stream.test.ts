@@ -131,7 +131,7 @@ describe('a stream', () => {
     const server = await start({ rooms: { '*': { retention } }, settings: { slowMs: 700 } })
     const [slow, quick] = [await follow(server, 'a'), await follow(server, 'a')]
     await Promise.all([slow.until(isLive), quick.until(isLive)])
-    slow.pause()
+    slow.response.pause()
     const text = 'x'.repeat(60_000)
     const count = 400 // 24 MB: more than the kernel takes for anybody
     for (let n = 1; n <= count; n++) {
@@ -144,7 +144,7 @@ describe('a stream', () => {
     expect(numbersOf(quick)).toEqual(all)
 
     await vi.waitFor(() => expect(server.streamCount).toBe(1), { timeout: 20_000, interval: 50 })
-    slow.resume()
+    slow.response.resume()
     await slow.ended
     const before = numbersOf(slow)
     expect(before.length).toBeLessThan(count)

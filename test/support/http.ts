@@ -23,8 +23,8 @@ export interface EventStream {
   /** Resolves when enough was told; rejects when the stream ends before. */
   until(isEnough: (told: readonly Told[]) => boolean): Promise<readonly Told[]>
   readonly ended: Promise<void>
-  pause(): void
-  resume(): void
+  /** To pause it. */
+  readonly response: IncomingMessage
   close(): void
 }
 
@@ -43,8 +43,7 @@ function streamOf(response: IncomingMessage, close: () => void): EventStream {
   const told: Told[] = []
   const comments: string[] = []
   let raw = ''
-  let rest = ''
-  let lastId: string | null = null
+  const ids = createIds()
   let retryMs: number | null = null
   let isOver = false
   const waiting = new Set<() => void>()
@@ -63,10 +62,7 @@ function streamOf(response: IncomingMessage, close: () => void): EventStream {
   response.setEncoding('utf8')
   response.on('data', (chunk: string) => {
     if (raw.length < rawMax) raw += chunk
-    // An id counts when its block is over, also of a block without data (HTML, 9.2.6): the parser tells events only.
-    const blocks = (rest + chunk).split('\n\n')
-    rest = blocks.pop() ?? ''
-    for (const block of blocks) lastId = /^id: (.*)$/m.exec(block)?.[1] ?? lastId
+    ids.feed(chunk)
     parser.feed(chunk)
     wake()
   })
@@ -77,7 +73,6 @@ function streamOf(response: IncomingMessage, close: () => void): EventStream {
       wake()
     }
     response.once('close', over)
-    response.once('error', over)
   })
   return {
     status: response.statusCode ?? 0,
@@ -86,7 +81,7 @@ function streamOf(response: IncomingMessage, close: () => void): EventStream {
     comments,
     raw: () => raw,
     retryMs: () => retryMs,
-    lastEventId: () => lastId,
+    lastEventId: () => ids.last(),
     until(isEnough) {
       return new Promise((resolve, reject) => {
         const look = () => {
@@ -100,9 +95,22 @@ function streamOf(response: IncomingMessage, close: () => void): EventStream {
       })
     },
     ended,
-    pause: () => void response.pause(),
-    resume: () => void response.resume(),
+    response,
     close,
+  }
+}
+
+/** An id counts when its block is over, also of a block without data (HTML, 9.2.6): the parser tells events only. */
+function createIds() {
+  let rest = ''
+  let last: string | null = null
+  return {
+    feed(chunk: string) {
+      const blocks = (rest + chunk).split('\n\n')
+      rest = blocks.pop() ?? ''
+      for (const block of blocks) last = /^id: (.*)$/m.exec(block)?.[1] ?? last
+    },
+    last: () => last,
   }
 }
 
