@@ -1,13 +1,12 @@
-// The demo server: the built page, Holdfast, and a TCP proxy in front of both, so that a tab can have its network cut
-// for real.
+// The demo server: a TCP proxy that breaks the links of one tab for real, in front of a server process that is killed
+// and started again when a visitor asks for it.
 
+import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer as createHttpServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { createServer, type HoldfastServer, type LogSink } from 'holdfast/server'
-import { createTcpProxy, type TcpProxy } from 'holdfast/testing'
+import { fileURLToPath } from 'node:url'
+import { createTcpProxy } from 'holdfast/testing'
 import { createBreaks } from './breaks.js'
-import { serveStatic } from './static.js'
+import type { Start, Told } from './server-process.js'
 
 export interface DemoOptions {
   /** The public port; 0 takes any free one. */
@@ -15,56 +14,100 @@ export interface DemoOptions {
   readonly host?: string
   /** The folder with the built page. */
   readonly page: string
-  /** May visitors break their own connections? Never in production. */
+  /** The folder of the store: what must outlive the server process. */
+  readonly data: string
+  /** May visitors break their own connections, and restart the server? Never in production. */
   readonly canBreak: boolean
-  readonly log?: LogSink | false
+  readonly isSilent?: boolean
 }
 
 export interface Demo {
   readonly port: number
-  readonly server: HoldfastServer
-  readonly proxy: TcpProxy
+  /** How often the server process was started again. */
+  readonly restartCount: number
+  /** Kills the server process, and starts another when it has been away for so long. */
+  restart(downMs?: number): Promise<void>
   /** Idempotent. */
   close(): Promise<void>
 }
 
+/** Long enough to be seen. */
+const downMs = 1_500
+
 /** Listens when it resolves. */
-export async function startDemo({ port, host = '127.0.0.1', page, canBreak, log }: DemoOptions): Promise<Demo> {
-  const answerStatic = serveStatic(page)
-  let proxy: TcpProxy | null = null
-  const breaks = createBreaks(() => proxy?.links ?? [])
-  const http = createHttpServer((request, response) => {
-    if (!canBreak || !breaks.answer(request, response)) answerStatic(request, response)
-  })
-  http.listen(0, '127.0.0.1')
-  await once(http, 'listening')
-  const behind = (http.address() as AddressInfo).port
-  const server = await createServer({
-    server: http,
-    rooms: { lobby: room, kelp: room, storm: room },
-    // Short, so that a half-open connection is found while somebody watches.
-    heartbeat: { everyMs: 5_000, timeoutMs: 3_000 },
-    ...(log === undefined ? {} : { log }),
-  })
-  try {
-    proxy = await createTcpProxy({ to: { port: behind }, port, host, onRequest: breaks.admit })
-  } catch (error) {
-    await server.close()
-    http.close()
+export async function startDemo({
+  port,
+  host = '127.0.0.1',
+  canBreak,
+  isSilent = false,
+  page,
+  data,
+}: DemoOptions): Promise<Demo> {
+  const start: Start = { page, data, canBreak, isSilent }
+  let isClosed = false
+  let restartCount = 0
+  let child = await startServer(start)
+  const breaks = createBreaks(() => proxy.links)
+  const proxy = await createTcpProxy({
+    to: {
+      get port() {
+        return child.port
+      },
+    },
+    port,
+    host,
+    onRequest: breaks.admit,
+  }).catch((error: unknown) => {
+    child.process.kill('SIGKILL')
     throw error
+  })
+
+  const listen = () => {
+    child.process.on('message', (told: Told) => {
+      if (told.type !== 'break') return
+      if (told.ask.kind === 'restart') void demo.restart()
+      else breaks.carryOut(told.ask)
+    })
   }
-  const front = proxy
-  return {
-    port: front.port,
-    server,
-    proxy: front,
+  listen()
+
+  const demo: Demo = {
+    port: proxy.port,
+    get restartCount() {
+      return restartCount
+    },
+    async restart(ms = downMs) {
+      restartCount += 1
+      child.process.kill('SIGKILL')
+      await new Promise((resolve) => setTimeout(resolve, ms))
+      if (isClosed) return
+      child = await startServer(start)
+      listen()
+    },
     async close() {
-      await server.close()
-      await front.close()
-      http.close()
+      if (isClosed) return
+      isClosed = true
+      breaks.close()
+      const { process } = child
+      if (process.exitCode === null && process.signalCode === null && process.connected) {
+        process.send('close')
+        await once(process, 'exit')
+      }
+      await proxy.close()
     },
   }
+  return demo
 }
 
-/** Others see somebody as held only after this long: a blink of the network is nobody's business. */
-const room = { presence: { graceMs: 2_000 } }
+async function startServer(start: Start): Promise<{ readonly port: number; readonly process: ChildProcess }> {
+  const script = fileURLToPath(new URL('server-process.ts', import.meta.url))
+  const process = fork(script, { execArgv: ['--import', 'tsx'] })
+  process.send(start)
+  const port = await new Promise<number>((resolve, reject) => {
+    process.once('message', (told: Told) => {
+      if (told.type === 'listening') resolve(told.port)
+    })
+    process.once('exit', (code) => reject(new Error(`the server process ended with code ${code}`)))
+  })
+  return { port, process }
+}

@@ -2,7 +2,6 @@
 // machines of the network reach it with HOLDFAST_HOST=0.0.0.0.
 
 import { fileURLToPath } from 'node:url'
-import { consoleLog } from './console-log.js'
 import { startDemo } from './demo.js'
 
 const portText = process.env['PORT'] ?? process.env['HOLDFAST_PORT'] ?? '7400'
@@ -17,10 +16,12 @@ try {
     port,
     host: process.env['HOLDFAST_HOST'] ?? '127.0.0.1',
     page: fileURLToPath(new URL('../../dist/', import.meta.url)),
-    log: consoleLog,
+    data: process.env['HOLDFAST_DATA'] ?? fileURLToPath(new URL('../../data/', import.meta.url)),
     canBreak: process.env['NODE_ENV'] !== 'production',
   })
-  console.log(`\n  The demo is at http://localhost:${demo.port}\n  Open it in two tabs. Ctrl-C stops it.\n`)
+  console.log(
+    `\n  The demo is at http://localhost:${demo.port}\n  Break it there, with a second person beside you. Ctrl-C stops it.\n`,
+  )
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => {
       void demo.close().then(() => process.exit(0))
