@@ -2,11 +2,17 @@
 // before it is needed: servers that render pages, and workers, load this file too.
 
 import { subprotocol } from '../protocol/frames.js'
-import type { Platform, WakeSource } from './connect.js'
+import type { Clock } from '../protocol/time.js'
+import { systemClock } from './clock.js'
+import type { Platform, Source, WakeSource } from './connect.js'
 import { indexedDbOutbox, indexedDbSlots } from './indexed-db.js'
 import type { Dial } from './link.js'
 import { memoryStorage, webSlots } from './storage.js'
 import { tabClaims } from './tab-claims.js'
+
+/** How often the two clocks are compared, and how far apart they are after a sleep. */
+const lookMs = 5_000
+const sleepMs = 3_000
 
 export const dialWebSocket: Dial = (url, events) => {
   const socket = new WebSocket(url, subprotocol)
@@ -29,22 +35,41 @@ export const dialWebSocket: Dial = (url, events) => {
   }
 }
 
-/** The page is online again, is looked at, is shown from the back-forward cache, or is put into it. */
-export const pageWake: WakeSource = (tell) => {
-  if (!('addEventListener' in globalThis)) return () => {}
+/** The page is shown from the back-forward cache, or put into it; its window is used again. */
+export const pageWake: WakeSource = (tell) =>
+  listen(globalThis, { focus: () => tell('wake'), pagehide: () => tell('freeze'), pageshow: () => tell('thaw') })
+
+/** What the browser says of the network. */
+export const pageOnline: Source = (tell) => listen(globalThis, { online: () => tell(true), offline: () => tell(false) })
+
+/** Whether somebody can see the page. */
+export const pageFocus: Source = (tell) => {
+  if (!('document' in globalThis)) return () => {}
+  const look = () => tell(document.visibilityState === 'visible')
+  look()
+  return listen(document, { visibilitychange: look })
+}
+
+/** Tells that the machine slept: its wall clock went on, while the page's time stood still. */
+export function sleepWake(clock: Clock): WakeSource {
+  return (tell) => {
+    if (!('document' in globalThis)) return () => {}
+    const asleepMs = () => clock.wallMs() - clock.nowMs()
+    let cancel = () => {}
+    const look = (beforeMs: number) => {
+      const nowMs = asleepMs()
+      if (nowMs - beforeMs > sleepMs) tell('wake')
+      cancel = clock.after(lookMs, () => look(nowMs))
+    }
+    look(asleepMs())
+    return () => cancel()
+  }
+}
+
+function listen(target: EventTarget, hear: Readonly<Record<string, () => void>>): () => void {
+  if (!('addEventListener' in target)) return () => {}
   const stop = new AbortController()
-  const on = (target: EventTarget, name: string, hear: (event: Event) => void) => {
-    target.addEventListener(name, hear, { signal: stop.signal })
-  }
-  on(globalThis, 'online', () => tell('wake'))
-  on(globalThis, 'focus', () => tell('wake'))
-  on(globalThis, 'pagehide', () => tell('freeze'))
-  on(globalThis, 'pageshow', () => tell('thaw'))
-  if ('document' in globalThis) {
-    on(document, 'visibilitychange', () => {
-      if (document.visibilityState === 'visible') tell('wake')
-    })
-  }
+  for (const [name, run] of Object.entries(hear)) target.addEventListener(name, run, { signal: stop.signal })
   return () => stop.abort()
 }
 
@@ -63,7 +88,9 @@ export const browserPlatform: Platform = {
         }
       : memoryStorage(),
   claims: (clock) => ('document' in globalThis && 'BroadcastChannel' in globalThis ? tabClaims(clock) : null),
-  wake: [pageWake],
+  wake: [pageWake, sleepWake(systemClock)],
+  online: pageOnline,
+  focus: pageFocus,
   report: (error) => {
     globalThis.reportError?.(error)
   },

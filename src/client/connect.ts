@@ -11,6 +11,7 @@ import type { HealthOptions } from './health.js'
 import { Holds } from './hold.js'
 import type { Auth, Claims } from './identity.js'
 import type { Dial } from './link.js'
+import { checkOptions } from './options.js'
 import { type OutboxLimits, outboxDefaults } from './outbox.js'
 import { Session, type SessionParts } from './session.js'
 import { SessionCore } from './session-core.js'
@@ -22,6 +23,9 @@ import { type ClientStorage, SafeStorage } from './storage.js'
  * running (the link is closed, the session held), `thaw` that it runs again. Returns how to stop listening.
  */
 export type WakeSource = (tell: (what: 'wake' | 'freeze' | 'thaw') => void) => () => void
+
+/** Tells whether something is so, now and whenever it changes. Returns how to stop listening. */
+export type Source = (tell: (isSo: boolean) => void) => () => void
 
 export interface ConnectOptions {
   /** Tells two sessions of one URL apart. Default ''. */
@@ -41,6 +45,15 @@ export interface ConnectOptions {
    */
   readonly storage?: ClientStorage
   readonly wake?: readonly WakeSource[]
+  /** Whether there is a network: when it is back it is dialled at once, when it goes the link is probed. Null: nobody knows. */
+  readonly onlineSource?: Source | null
+  /** Whether somebody looks at the page or app: then it is dialled, or the link probed, at once. Null: nobody knows. */
+  readonly focusSource?: Source | null
+  /**
+   * False: while nobody looks, an open connection stays, but nothing is dialled; once when somebody looks again. For
+   * phones. Default true.
+   */
+  readonly dialsInBackground?: boolean
   /** Tells duplicated tabs apart; null: nobody copies this storage. Default: Web Locks and a BroadcastChannel. */
   readonly claims?: Claims | null
   /** Silent by default. */
@@ -55,6 +68,8 @@ export interface Platform {
   readonly storage: (clock: Clock) => ClientStorage
   readonly claims: (clock: Clock) => Claims | null
   readonly wake: readonly WakeSource[]
+  readonly online?: Source
+  readonly focus?: Source
   /** Where a listener's exception goes when there is no log. */
   readonly report: Report
 }
@@ -76,6 +91,7 @@ interface Shared {
 export function createConnect(platform: Platform): Connect {
   const shared: Shared[] = []
   return <Rooms extends RoomTypes>(given: string, options: ConnectOptions = {}) => {
+    checkOptions(options)
     const url = addressOf(given)
     const known = shared.find((other) => placeOf(other.url) === placeOf(url) && isEqual(other.options, options))
     if (known !== undefined) {
@@ -137,6 +153,7 @@ function createParts(url: string, options: ConnectOptions, platform: Platform, c
       isAutomatic: reconnect !== false,
       connectTimeoutMs: options.connectTimeoutMs ?? 10_000,
       minUptimeMs: options.minUptimeMs ?? 5_000,
+      dialsInBackground: options.dialsInBackground ?? true,
     },
     identity: {
       instance,
@@ -149,12 +166,7 @@ function createParts(url: string, options: ConnectOptions, platform: Platform, c
       auth: options.auth ?? null,
     },
   })
-  const stops = (options.wake ?? platform.wake).map((listen) =>
-    listen((what) => {
-      if (what === 'wake') core.connection.dispatch({ type: 'wake' })
-      else core[what]()
-    }),
-  )
+  const stops = listenAll(core, options, platform)
   core.closed = () => {
     for (const stop of stops) stop()
     closed()
@@ -166,4 +178,20 @@ function createParts(url: string, options: ConnectOptions, platform: Platform, c
     storage: () => (kept.outbox !== undefined && core.traffic.outboxLife.kind === 'memory' ? 'memory' : storage.kind),
     holds: new Holds(soon, (isForGood) => isForGood && core.close('closed')),
   }
+}
+
+function listenAll(core: SessionCore, options: ConnectOptions, platform: Platform): readonly (() => void)[] {
+  const { wake = platform.wake, onlineSource = platform.online, focusSource = platform.focus } = options
+  const stops = wake.map((listen) =>
+    listen((what) => {
+      if (what === 'wake') core.connection.dispatch({ type: 'wake' })
+      else core[what]()
+    }),
+  )
+  const online = onlineSource?.((isOnline) => {
+    // Browsers are often wrong about being offline: it is a reason to look, never one to stop.
+    if (isOnline || core.connection.isConnected) core.connection.dispatch({ type: 'wake' })
+  })
+  const focus = focusSource?.((isSeen) => core.connection.dispatch({ type: isSeen ? 'show' : 'hide' }))
+  return [...stops, online ?? (() => {}), focus ?? (() => {})]
 }

@@ -123,7 +123,8 @@ export class Publishing {
     live: OpenRooms | null,
     settle: (result: PublishResult) => void,
   ): { reason: PublishFailure; message: string } | null {
-    const { room, mark, key } = draft
+    const { room, mark, key, ttlMs } = draft
+    if (ttlMs !== null && !(ttlMs >= 0)) return { reason: 'bad-message', message: 'ttlMs is a number from 0' }
     // A copy: what the application changes afterwards is not what it published.
     const copy = data instanceof Uint8Array ? data.slice() : jsonOf(data)
     if (copy === null) return { reason: 'bad-message', message: notData }

@@ -8,6 +8,8 @@ export interface Settings extends Backoff {
   readonly connectTimeoutMs: number
   /** A connection live for less counts as a failure. */
   readonly minUptimeMs: number
+  /** False: while nobody looks, what ends is not dialled again. */
+  readonly dialsInBackground: boolean
 }
 
 const watchdogMsMax = 300_000
@@ -25,6 +27,10 @@ export interface Trail {
   readonly silentDeaths: number
   /** The watchdog waits this many times longer than asked: a slow link needs time for one large frame. */
   readonly stretch: number
+  /** Nobody looks at the page or app. */
+  readonly isHidden: boolean
+  /** No dial before: a machine that wakes for seconds, in the dark, should not. */
+  readonly quietUntilMs: number
 }
 
 export type Step =
@@ -77,7 +83,7 @@ export interface Ended {
 }
 
 export type Event =
-  | { readonly type: 'start' | 'tick' | 'wake' | 'freeze' | 'thaw' | 'retry-now' | 'disconnect' }
+  | { readonly type: 'start' | 'tick' | 'wake' | 'hide' | 'show' | 'freeze' | 'thaw' | 'retry-now' | 'disconnect' }
   | { readonly type: 'close'; readonly reason: string }
   | { readonly type: 'prepared' | 'opened'; readonly dial: number }
   | { readonly type: 'live'; readonly dial: number }
@@ -131,6 +137,8 @@ export const initial: State = {
     spreadMs: null,
     silentDeaths: 0,
     stretch: 1,
+    isHidden: false,
+    quietUntilMs: -Infinity,
   },
 }
 

@@ -18,6 +18,7 @@ const settingsOf = (given: Partial<Backoff> = {}, more: Partial<Settings> = {}):
   ...backoffOf(given),
   isAutomatic: true,
   connectTimeoutMs: 10_000,
+  dialsInBackground: true,
   minUptimeMs: 5_000,
   ...more,
 })

@@ -26,14 +26,19 @@ export const dialFloorMs = 250
 export const probeMs = 2_500
 /** A timer later than this means that the process slept or was starved: nothing is judged by it. */
 const lateMs = 2_000
+/** Later than this, the machine slept: timers of hidden pages are late by a minute at most. */
+const sleepMs = 90_000
+/** How long a machine must have been awake again before a page that nobody looks at dials. */
+const darkWakeMs = 5_000
 const intervalMsMin = 100
 const intervalMsMax = 300_000
 const stretchMax = 16
 const afterMsMax = 300_000
 
 /** The whole machine. Events that mean nothing in a state, or come from another dial than the latest, change nothing. */
-export function next(state: State, event: Event, now: Moment, settings: Settings): Next {
-  if (state.state === 'closed' || ('dial' in event && event.dial !== state.trail.dial)) return stay(state)
+export function next(given: State, event: Event, now: Moment, settings: Settings): Next {
+  if (given.state === 'closed' || ('dial' in event && event.dial !== given.trail.dial)) return stay(given)
+  const state = afterSleep(given, now)
   switch (event.type) {
     case 'start':
       return state.state === 'idle' ? dialOrWait(state.trail, null, now, settings) : stay(state)
@@ -48,6 +53,10 @@ export function next(state: State, event: Event, now: Moment, settings: Settings
     case 'freeze':
       // Idle stays idle: `start` comes when the stored credentials are read.
       return state.state === 'idle' || state.state === 'suspended' ? stay(state) : suspend(state, 'frozen')
+    case 'hide':
+      return hide(state, settings)
+    case 'show':
+      return show(state, now, settings)
     case 'disconnect':
       return suspend(state, 'disconnected')
     case 'close':
@@ -206,8 +215,9 @@ function dialOrWait(
   atMs = now.nowMs,
   notBeforeMs = now.nowMs,
 ): Next {
+  if (isAway(trail, settings)) return { state: { state: 'suspended', trail, reason: 'background' }, effects: [] }
   const state = trail.spreadMs === null ? 'connecting' : 'reconnecting'
-  const untilMs = Math.max(atMs, trail.dialledAtMs + dialFloorMs)
+  const untilMs = Math.max(atMs, trail.dialledAtMs + dialFloorMs, trail.quietUntilMs)
   if (untilMs > now.nowMs) return stay({ state, trail, reason, step: { step: 'waiting', untilMs, notBeforeMs } })
   const dial = trail.dial + 1
   return {
@@ -236,7 +246,32 @@ function retryNow(state: State, now: Moment, settings: Settings): Next {
   if (state.state === 'connected') return wake(state, now, settings)
   const isWaiting = 'step' in state && state.step.step === 'waiting'
   if (state.state !== 'suspended' && !isWaiting) return stay(state)
-  return dialOrWait({ ...state.trail, failures: 0 }, state.reason, now, settings)
+  const trail = { ...state.trail, failures: 0, isHidden: false, quietUntilMs: -Infinity }
+  return dialOrWait(trail, state.reason, now, settings)
+}
+
+/** An open link stays, for as long as it lives. */
+function hide(given: State, settings: Settings): Next {
+  const state = { ...given, trail: { ...given.trail, isHidden: true } }
+  const isTrying = state.state === 'connecting' || state.state === 'reconnecting'
+  return isTrying && isAway(state.trail, settings) ? suspend(state, 'background') : stay(state)
+}
+
+function show(given: State, now: Moment, settings: Settings): Next {
+  const state = { ...given, trail: { ...given.trail, isHidden: false, quietUntilMs: -Infinity } }
+  if (state.state !== 'suspended' || state.reason !== 'background') return wake(state, now, settings)
+  return dialOrWait(state.trail, state.reason, now, settings)
+}
+
+function isAway(trail: Trail, settings: Settings): boolean {
+  return trail.isHidden && !settings.dialsInBackground
+}
+
+/** A sleeping machine wakes in the dark every so often, for seconds: long enough to dial, too short to be there. */
+function afterSleep(state: State, now: Moment): State {
+  const due = dueMs(state)
+  if (!state.trail.isHidden || due === null || now.nowMs - due < sleepMs) return state
+  return { ...state, trail: { ...state.trail, quietUntilMs: now.nowMs + darkWakeMs } }
 }
 
 function beaten(state: State, everyMs: number, now: Moment): Next {

@@ -3,6 +3,7 @@
 import { isId, isObject, isRoomName, isWhole } from '../protocol/check.js'
 import { bounds } from '../protocol/limits.js'
 import type { AnyRooms, RoomName, RoomOf, RoomTypes } from '../protocol/room-types.js'
+import { came } from './came.js'
 import type { Status } from './connection.js'
 import { checkName, type Off } from './emitter.js'
 import type { Health } from './health.js'
@@ -33,6 +34,13 @@ export interface SessionParts {
   readonly soon: (run: () => void) => void
 }
 
+const cores = new WeakMap<object, SessionCore>()
+
+/** The same object for all holds of one session. Not for applications: it says nothing. */
+export function identityOf(session: object): object {
+  return cores.get(session) ?? session
+}
+
 export class Session<Rooms extends RoomTypes = AnyRooms> {
   readonly outbox: SessionOutbox
   readonly #parts: SessionParts
@@ -44,6 +52,7 @@ export class Session<Rooms extends RoomTypes = AnyRooms> {
     const { core, holds } = parts
     const { outbox } = core.traffic
     holds.take()
+    cores.set(this, core)
     this.#parts = parts
     this.#core = core
     this.#hold = new Hold(core.events, () => holds.release())
@@ -158,13 +167,4 @@ function checkAsk(name: unknown, { last, since }: JoinOptions): void {
 
 function isPosition(value: unknown): boolean {
   return isObject(value) && isId(value['epoch']) && isWhole(value['offset']) && isId(value['tag'])
-}
-
-function came(value: unknown): string {
-  if (typeof value === 'number') return `${value}`
-  if (typeof value === 'string') {
-    return value.length > 40 ? `a string of ${value.length} characters` : JSON.stringify(value)
-  }
-  if (value === undefined || value === null) return `${value}`
-  return isObject(value) ? `an object with ${Object.keys(value).join(', ') || 'no fields'}` : `a ${typeof value}`
 }
