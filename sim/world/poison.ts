@@ -3,6 +3,8 @@
 
 import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
+import timers from 'node:timers'
+import timersPromises from 'node:timers/promises'
 
 type Holder = Record<string, unknown>
 
@@ -10,9 +12,14 @@ const holders: readonly (readonly [name: string, holder: object, keys: readonly 
   ['Date', Date, ['now']],
   ['Math', Math, ['random']],
   ['performance', performance, ['now']],
+  // Not nextTick: Node's own channels use it, and its order is that of the calls, as with promises.
   ['process', process, ['hrtime', 'uptime']],
-  ['globalThis', globalThis, ['setTimeout', 'setInterval', 'setImmediate']],
+  ['globalThis', globalThis, ['setTimeout', 'setInterval', 'setImmediate', 'MessageChannel', 'fetch']],
+  ['node:timers', timers, ['setTimeout', 'setInterval', 'setImmediate']],
+  ['node:timers/promises', timersPromises, ['setTimeout', 'setInterval', 'setImmediate']],
+  ['AbortSignal', AbortSignal, ['timeout']],
   ['crypto', globalThis.crypto, ['getRandomValues', 'randomUUID']],
+  ['crypto.subtle', globalThis.crypto.subtle, ['digest', 'generateKey', 'sign', 'verify', 'encrypt', 'decrypt']],
   ['node:crypto', crypto, ['randomBytes', 'randomInt', 'randomUUID', 'randomFill', 'randomFillSync']],
 ]
 
@@ -28,6 +35,7 @@ export function poisonGlobals(): Poison {
   for (const [name, holder, keys] of holders) {
     for (const key of keys) restores.push(replace(holder as Holder, key, forbidden(`${name}.${key}`, touched)))
   }
+  restores.push(replace(globalThis as unknown as Holder, 'Date', dateWithoutNow(touched)))
   syncBuiltinESMExports()
   return {
     remove() {
@@ -38,8 +46,18 @@ export function poisonGlobals(): Poison {
   }
 }
 
+/** A date of a known time is no clock; the present one is. */
+function dateWithoutNow(touched: Set<string>): DateConstructor {
+  const now = forbidden('new Date()', touched)
+  return new Proxy(Date, {
+    apply: now,
+    construct: (target, given) => (given.length === 0 ? now() : Reflect.construct(target, given)),
+  })
+}
+
 function forbidden(name: string, touched: Set<string>) {
-  return () => {
+  // A function that can be called with `new` too.
+  return function touch(): never {
     touched.add(name)
     throw new Error(`${name} was touched inside the simulation: take time and chance as arguments`)
   }
