@@ -60,6 +60,7 @@ async function act(world: World, plan: Plan): Promise<void> {
   await advance(world, restMs(world))
   trace.add({ kind: 'phase', phase: 'rest' })
   recordRest(world)
+  world.sizes.record(trace)
 }
 
 /**

@@ -195,6 +195,8 @@ export type Happened =
       readonly node: string | null
       readonly rooms: readonly string[]
     }
+  /** The most of it that there ever was at once, looked at with every frame. */
+  | { readonly kind: 'most'; readonly what: string; readonly count: number; readonly bound: number }
   | { readonly kind: 'rest'; readonly what: string; readonly count: number; readonly bound: number }
   | { readonly kind: 'breach'; readonly what: string }
 

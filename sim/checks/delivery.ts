@@ -2,6 +2,7 @@
 
 import { entryAt, has, hasLost, isVoidAt, type Life, type Of, type Span, type Truth } from '../truth.js'
 import type { Broken, Invariant } from './check.js'
+import { strangersResumed } from './strangers.js'
 
 const noSilentGap: Invariant = {
   id: 'I08',
@@ -219,19 +220,22 @@ function tabOf(by: string): string {
 const resumeTruth: Invariant = {
   id: 'I12',
   holds: 'a resume says complete only to a position that lies on the log as it is',
-  broken: (truth) =>
-    truth.of('resume').flatMap((resume) =>
-      Object.entries(resume.rooms).flatMap(([room, verdict]) => {
-        if (verdict.kind !== 'complete') return []
-        const last = lastBefore(truth, resume, room)
-        // The verdict was given a little before it is told; the store may have lost something in between.
-        const lives = truth.lives.filter((life) => life.step <= resume.step && isRecent(truth, life, resume))
-        if (last === null || lives.some((life) => has(life, room, last.position))) return []
-        return [
-          { step: resume.step, what: `${resume.by} ${room}: complete, but ${last.position.offset} did not survive` },
-        ]
-      }),
-    ),
+  broken: (truth) => [...untrueResumes(truth), ...strangersResumed(truth)],
+}
+
+function untrueResumes(truth: Truth): Broken[] {
+  return truth.of('resume').flatMap((resume) =>
+    Object.entries(resume.rooms).flatMap(([room, verdict]) => {
+      if (verdict.kind !== 'complete') return []
+      const last = lastBefore(truth, resume, room)
+      // The verdict was given a little before it is told; the store may have lost something in between.
+      const lives = truth.lives.filter((life) => life.step <= resume.step && isRecent(truth, life, resume))
+      if (last === null || lives.some((life) => has(life, room, last.position))) return []
+      return [
+        { step: resume.step, what: `${resume.by} ${room}: complete, but ${last.position.offset} did not survive` },
+      ]
+    }),
+  )
 }
 
 function isRecent(truth: Truth, life: Life, { atMs }: Of<'resume'>): boolean {

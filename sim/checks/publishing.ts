@@ -69,7 +69,8 @@ const outcomeKnown: Invariant = {
     const unknown = truth.of('settled').flatMap((settled): Broken[] => {
       const { result, by, n, step } = settled
       if (result.kind !== 'failed' || result.reason !== 'unknown') return []
-      const isExcused = mayForget || hasLost(truth, 0, step) || wasGivenUp(truth, settled)
+      const isExcused =
+        mayForget || hasLost(truth, 0, step) || wasGivenUp(truth, settled) || wasNotJudged(truth, settled)
       return isExcused
         ? []
         : [{ step, what: `${by}: publish ${n} is unknown, and nothing was lost: ${result.message}` }]
@@ -80,6 +81,12 @@ const outcomeKnown: Invariant = {
       .map(({ step, by, waitingCount }) => ({ step, what: `${by}: ${waitingCount} publishes never settle` }))
     return [...unknown, ...pending]
   },
+}
+
+/** A retry that the application's own hook failed to judge is not looked up: whether the first one came through stays open. */
+function wasNotJudged(truth: Truth, { result }: Of<'settled'>): boolean {
+  const isHook = result.kind === 'failed' && result.message.startsWith('the application failed to decide')
+  return isHook && truth.of('fault').some(({ what }) => what === 'hook-fails')
 }
 
 /** The page closed, or was taken out of the room, while it was on its way. */

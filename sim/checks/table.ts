@@ -4,6 +4,7 @@ import type { Plan } from '../plan.js'
 import { truthOf } from '../truth.js'
 import type { TraceRecord } from '../trace.js'
 import type { Invariant, Violation } from './check.js'
+import { boundInvariants } from './bounds.js'
 import { deliveryInvariants } from './delivery.js'
 import { endInvariants } from './ending.js'
 import { logInvariants } from './log.js'
@@ -17,6 +18,7 @@ export const invariants: readonly Invariant[] = [
   ...publishInvariants,
   ...sessionInvariants,
   ...presenceInvariants,
+  ...boundInvariants,
   ...endInvariants,
 ]
 
@@ -49,9 +51,6 @@ export const notYet: Readonly<Record<string, string>> = {
   I48: 'needs mailboxes',
   I49: 'needs mailboxes',
   I50: 'needs connection quality',
-  I51: 'sizes inside a connection cannot be seen from here; unit tests check each bound',
-  I53: 'slow readers are among the faults; how much they delay others is not measured yet',
-  I59: 'needs thousands of clients; the limits are unit tests of admission and back-off',
 }
 
 /** In order of the step at which they show. */

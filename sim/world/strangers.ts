@@ -101,13 +101,14 @@ class Stranger {
     if (open !== undefined) {
       this.#asked.delete(id as number)
       this.#note(open.what, open.asked, frame)
-    } else if (type === 'bye') this.#note('bye', null, frame)
+    } else if (type === 'bye') this.#note('bye', this.#id, frame)
+    if (type === 'beat' && this.#ask.script !== 'flood') this.#send({ type: 'beat' })
   }
 
-  #welcomed({ session }: Answer): void {
+  #welcomed(frame: Answer): void {
     this.#isWelcome = true
-    this.#session = String(session)
-    this.#note('welcome', null, { type: 'welcome' })
+    this.#session = String(frame['session'])
+    this.#note('welcome', null, frame)
     const { script } = this.#ask
     if (script === 'garbage') this.#sendGarbage()
     if (script === 'positions') this.#sendPositions()
@@ -145,9 +146,10 @@ class Stranger {
         this.#request(`bytes ${more}`, more, this.#publish('x'.repeat(payloadBytesMax + more - bare)))
       })
     }
-    // As many requests at once as may be open, and later one more.
+    // As many requests at once as may be open, less one, and one more; each time none is open before.
     for (const more of [-1, 0, 1]) {
       this.#parts.clock.after(4_000 + 3_000 * (more + 1), () => {
+        if (this.#asked.size > 0) return
         for (let at = 1; at <= inFlightMax + more; at++) this.#request(`open ${more}`, at, this.#publish('x'))
       })
     }

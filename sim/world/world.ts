@@ -11,6 +11,7 @@ import { createHooks, type Hooks } from './hooks.js'
 import { serverProcess } from './server-process.js'
 import { SharedStore } from './shared-store.js'
 import { type Kept, newKept } from './storage.js'
+import { Sizes } from './sizes.js'
 import { Strangers } from './strangers.js'
 import { Tab } from './tab.js'
 
@@ -21,6 +22,7 @@ export interface World {
   readonly network: Network
   readonly shared: SharedStore
   readonly servers: readonly TestProcess[]
+  readonly sizes: Sizes
   readonly tabs: readonly Tab[]
   readonly trace: Trace
   /** Of each server's way to the store. May be changed while it runs. */
@@ -61,7 +63,10 @@ export function createWorld(config: Config, seed: number): World {
   })
   const world = { config, clock, chance, network, shared, trace, troubles, banned, hooks, strangers }
   const told: string[] = []
+  const servers = Array.from({ length: config.serverCount }, (_, index) => createServer(world, index, told))
+  const sizes = new Sizes(servers, config)
   network.watch(({ line, number, direction, frame }) => {
+    sizes.look()
     trace.seen(`${line} ${number} ${direction}`)
     trace.seen(frame)
     if (direction === 'down' && typeof frame === 'string' && !frame.startsWith('{"type":"entry"')) told.push(frame)
@@ -69,7 +74,8 @@ export function createWorld(config: Config, seed: number): World {
   const onLoad = new Set<(tab: Tab) => void>()
   return {
     ...world,
-    servers: Array.from({ length: config.serverCount }, (_, index) => createServer(world, index, told)),
+    servers,
+    sizes,
     tabs: createTabs(world, onLoad),
     onLoad,
     told,
@@ -98,7 +104,7 @@ function timersOf(clock: VirtualClock): Pick<World, 'after' | 'faultsOver'> {
   }
 }
 
-type Parts = Omit<World, 'servers' | 'tabs' | 'onLoad' | 'told' | 'after' | 'faultsOver'>
+type Parts = Omit<World, 'servers' | 'sizes' | 'tabs' | 'onLoad' | 'told' | 'after' | 'faultsOver'>
 
 function createServer(world: Parts, index: number, told: string[]): TestProcess {
   const { clock, chance, config, troubles } = world

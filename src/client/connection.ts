@@ -304,7 +304,8 @@ export class Connection {
     const isDoubled = frame.code === staleCode && frame.lastAttempt === this.#attempt
     if (!this.isConnected) this.#loss = 'unheard'
     this.#host.bye(frame)
-    this.#ended(dial, isSuperseded || isDoubled ? { ...frame, code: movedCode, retry: true } : frame)
+    if (isDoubled) this.#ended(dial, { code: movedCode, reason: 'moved' })
+    else this.#ended(dial, isSuperseded ? { ...frame, code: movedCode, retry: true } : frame)
   }
 
   #closed(dial: number, code: number, reason: string): void {
