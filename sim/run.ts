@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { readOptions } from '../tools/options.js'
 import { inSimulator } from './bundle.js'
+import { StalePatch } from './patches.js'
 import { type Plan, planOf } from './plan.js'
 import { WrongOption, wholeOf } from './options.js'
 import { commandOf, createProgress } from './report.js'
@@ -88,7 +89,8 @@ async function run(): Promise<number | null> {
   try {
     return await main()
   } catch (error) {
-    if (!(error instanceof WrongOption)) throw error
+    // A patch that no longer fits the code is told as a sentence, with the place.
+    if (!(error instanceof WrongOption) && !(error instanceof StalePatch)) throw error
     process.stderr.write(`npm run sim: ${error.message}\n`)
     return 2
   }

@@ -14,7 +14,7 @@ export const clientProbes: readonly Probe[] = [
   {
     name: 'event of an old dial ignored',
     file: reconnect,
-    find: "'dial' in event && event.dial !== state.trail.dial",
+    find: "'dial' in event && event.dial !== given.trail.dial",
     where: 'when',
   },
   {
