@@ -29,24 +29,6 @@ export const clientBugs: readonly Bug[] = [
     expected: ['I18', 'I19'],
   },
   {
-    name: 'doubtful-publish-fails-as-refused',
-    wrong: 'a publish whose first answer was lost is told as refused by the second',
-    patches: [{ file: 'src/client/outbox.ts', find: "item.isDoubtful ? 'unknown' : reason", replace: 'reason' }],
-    expected: ['I19'],
-  },
-  {
-    name: 'sent-after-moves-with-each-try',
-    wrong: 'a publish sent again claims to be younger than it is, so the store cannot know that it forgot it',
-    patches: [
-      {
-        file: 'src/client/outbox.ts',
-        find: 'if (item.sentAfter === undefined) item.sentAfter',
-        replace: 'item.sentAfter',
-      },
-    ],
-    expected: ['I18'],
-  },
-  {
     name: 'join-without-an-answer-is-not-asked-again',
     wrong: 'a room whose join was on its way when the link was lost still waits for that answer',
     patches: [
@@ -156,8 +138,8 @@ export const clientBugs: readonly Bug[] = [
     patches: [
       {
         file: 'src/client/reconnect.ts',
-        find: "('dial' in event && event.dial !== state.trail.dial)",
-        replace: "('dial' in event && event.dial > state.trail.dial)",
+        find: 'event.dial !== given.trail.dial',
+        replace: 'event.dial > given.trail.dial',
       },
       {
         file: 'src/client/connection.ts',
@@ -177,6 +159,12 @@ export const clientBugs: readonly Bug[] = [
         replace: 'now.nowMs >= Math.max(state.heardAtMs, state.beatAtMs) + watchdogMs(state)',
       },
     ],
+    expected: ['I20', 'I57', 'I58'],
+  },
+  {
+    name: 'answered-request-stays-open',
+    wrong: 'forgotten clean-up: an answer does not free its place in flight',
+    patches: [{ file: 'src/client/requests.ts', find: 'this.#open.delete(id)\n', replace: '' }],
     expected: ['I20', 'I57', 'I58'],
   },
   {

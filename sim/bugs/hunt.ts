@@ -33,8 +33,8 @@ export interface Quarry {
 }
 
 /** So many catching seeds are compared, and so many more are tried for them: the cheapest is recorded. */
-const comparedMax = 3
-const furtherMax = 6
+const comparedMax = 2
+const furtherMax = 3
 
 export async function hunt(ask: HuntAsk): Promise<Hunted> {
   const startMs = Date.now()

@@ -3,7 +3,8 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { readOptions } from '../../tools/options.js'
-import { bundle } from '../bundle.js'
+import { bundle, textsOf } from '../bundle.js'
+import { StalePatch } from '../patches.js'
 import { planOf } from '../plan.js'
 import { type Hunted, hunt, replayOf, searchOf } from './hunt.js'
 import { type Caught, parseRecord, recordText } from './record.js'
@@ -51,6 +52,7 @@ async function main(): Promise<number | null> {
     if (values.bug === undefined || only === undefined) return say('npm run sim:bugs: --seed needs --bug\n', 2)
     return replayOne(only, Number(seed))
   }
+  for (const bug of asked) textsOf([bug], [])
   const recorded = readRecord()
   const mustSearch = values.search === true
   const hunted = await hunt({
@@ -115,5 +117,15 @@ function say(text: string, code = 0): number {
   return code
 }
 
-const code = await main()
+/** A patch that no longer fits the code is told as a sentence, with the place. */
+async function run(): Promise<number | null> {
+  try {
+    return await main()
+  } catch (error) {
+    if (!(error instanceof StalePatch)) throw error
+    return say(`npm run sim:bugs: ${error.message}\n`, 1)
+  }
+}
+
+const code = await run()
 if (code !== null) process.exitCode = code
