@@ -7,6 +7,7 @@ export { type CloseReason, type CloseRow, closeTable, codeOf } from './close.js'
 export type { Decoded } from './decode.js'
 export { decodeClientFrame } from './decode-client.js'
 export { decodeServerFrame } from './decode-server.js'
+export { positionOfToken, positionToken } from './events.js'
 export { type EncodableEntry, encodeEntry, encodeFrame } from './encode.js'
 export {
   type Bye,

@@ -122,6 +122,7 @@ async function importDefault(path: string): Promise<unknown> {
 function announce(server: HoldfastServer, flags: Flags, shell: Shell): void {
   const { url, port, store, warnings, settings } = server
   if (flags.json) return void shell.out(`${JSON.stringify({ listening: url, port, store, warnings })}\n`)
+  for (const warning of warnings) shell.err(`holdfast: warning: ${warning}\n`)
   const heartbeat = `heartbeat ${settings.heartbeatMs / 1000} s + ${settings.heartbeatTimeoutMs / 1000} s`
   const held = `sessions held ${settings.sessionHoldMs / 1000} s`
   shell.out(`Holdfast listening on ${url} (store ${store}, ${heartbeat}, ${held})\n`)

@@ -56,6 +56,20 @@ describe('help and mistakes', () => {
     { argv: ['serve', '--config', '/nowhere.json'], says: /\/nowhere\.json cannot be read/ },
     { argv: ['serve'], env: { HOLDFAST_HEARTBEAT_MS: 'often' }, says: /HOLDFAST_HEARTBEAT_MS .*"often"/ },
   ]
+  test('[CLI-7] what the operator should know is told in words: a misspelt variable is named', async () => {
+    const config = await quietConfig()
+    const { err, signals, codes } = await run(['serve', '--config', config], { HOLDFAST_HEARTBEAT: '5000' })
+    expect(err).toMatch(/^holdfast: warning: the variable HOLDFAST_HEARTBEAT is not known .*HOLDFAST_HEARTBEAT_MS\?$/m)
+    signals.get('SIGINT')?.()
+    await expect.poll(() => codes).toEqual([0])
+  })
+
+  test('[SRV-21] in production without authenticate it does not start', async () => {
+    const { err, codes } = await run(['serve', '--config', await quietConfig()], { NODE_ENV: 'production' })
+    expect(err).toMatch(/`authenticate` must be set/)
+    expect(codes).toEqual([2])
+  })
+
   for (const { argv, env = {}, says } of mistakes) {
     test(`[CLI-2] ${JSON.stringify(argv)} with ${JSON.stringify(env)} is told and ends with 2`, async () => {
       const { err, codes, signals } = await run(argv, env)
