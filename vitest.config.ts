@@ -11,6 +11,7 @@ const alias = [
   { find: /^holdfast\/server$/, replacement: source('server/index.ts') },
   { find: /^holdfast\/protocol$/, replacement: source('protocol/index.ts') },
   { find: /^holdfast\/react$/, replacement: source('react/index.ts') },
+  { find: /^holdfast\/store\/lmdb$/, replacement: source('store/lmdb/index.ts') },
   { find: /^holdfast\/testing$/, replacement: source('testing/index.ts') },
 ]
 

@@ -95,7 +95,7 @@ export class Rooms {
       fence: null,
       producer: null,
       retention: controlRetention,
-      durability: 'memory',
+      durability: 'process',
     })
   }
 

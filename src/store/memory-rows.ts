@@ -99,9 +99,7 @@ export class Rows {
     this.#unindex(this.row(row.id))
     if (!this.state.sessions.has(row.id)) this.#created.set(creationKey(row.user, row.createdBy), row.id)
     this.state.sessions.set(row.id, stored)
-    if (row.status.state !== 'ended') this.#ofUser.add(row.user, row.id)
-    if (row.status.state === 'live') this.#ofNode.add(row.status.node, row.id)
-    this.#rearm(row.id)
+    this.#index(row.id)
   }
 
   /** For ended sessions that are no longer remembered. */
@@ -136,6 +134,43 @@ export class Rows {
 
   tell(event: StoreEvent): void {
     this.state.events.set(event.id, { event, takenUntilMs: Number.NEGATIVE_INFINITY, takenBy: null })
+  }
+
+  /** `restore` sets these sessions back to what they were, or were not: the indexes follow. */
+  restoredSessions(ids: readonly string[], restore: () => void): void {
+    for (const id of ids) {
+      this.#unindex(this.row(id))
+      this.due.delete(id)
+    }
+    const before = ids.map((id) => this.row(id) !== null)
+    restore()
+    const isOther = ids.some((id, index) => (this.row(id) !== null) !== before[index])
+    for (const id of ids) this.#index(id)
+    if (!isOther) return
+    this.#created.clear()
+    for (const { row } of this.state.sessions.values()) this.#created.set(creationKey(row.user, row.createdBy), row.id)
+  }
+
+  restoredLeases(keys: readonly string[], restore: () => void): void {
+    const sessions = new Set<string>()
+    const each = (change: (lease: LeaseRow) => void) => {
+      for (const lease of keys.flatMap((key) => this.state.leases.get(key) ?? [])) {
+        sessions.add(lease.session)
+        change(lease)
+      }
+    }
+    each((lease) => this.#leasesOf.delete(lease.session, lease.key))
+    restore()
+    each((lease) => this.#leasesOf.add(lease.session, lease.key))
+    for (const id of sessions) this.#rearm(id)
+  }
+
+  #index(id: string): void {
+    const row = this.row(id)
+    if (row === null) return
+    if (row.status.state !== 'ended') this.#ofUser.add(row.user, row.id)
+    if (row.status.state === 'live') this.#ofNode.add(row.status.node, row.id)
+    this.#rearm(id)
   }
 
   #rearm(id: string): void {

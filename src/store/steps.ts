@@ -115,10 +115,11 @@ export function stepsOf({ followers, rooms, boards, rows, sessions, leases }: Pa
 /** A store's operations, each made from its step; `enter` runs a step and says when its answer may leave. */
 export function operationsOf(
   names: readonly Operation[],
-  enter: (name: Operation, run: (steps: Steps) => unknown) => Promise<unknown>,
+  enter: (name: Operation, run: (steps: Steps) => unknown, asked: readonly unknown[]) => Promise<unknown>,
 ): Pick<Store, Operation> {
   const operations = names.map((name) => {
-    const run = (...asked: readonly unknown[]) => enter(name, (steps) => Reflect.apply(steps[name], undefined, asked))
+    const run = (...asked: readonly unknown[]) =>
+      enter(name, (steps) => Reflect.apply(steps[name], undefined, asked), asked)
     return [name, run] as const
   })
   return Object.fromEntries(operations) as Pick<Store, Operation>

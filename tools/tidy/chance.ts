@@ -6,7 +6,7 @@ import type { Found, Rule, Source } from './project.js'
 import { isTest } from './project.js'
 import { everyNode, importsOf, lineOf } from './syntax.js'
 
-const clocks = /^src\/(server|client)\/clock\.ts$|^src\/testing\/([^/]*-)?clock\.ts$/
+const clocks = /^src\/(server|client|store\/lmdb)\/clock\.ts$|^src\/testing\/([^/]*-)?clock\.ts$/
 
 const members: Readonly<Record<string, RegExp>> = {
   Date: /^now$/,
