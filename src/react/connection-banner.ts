@@ -3,7 +3,7 @@
 
 import { type CSSProperties, createElement, type FunctionComponent } from './npm-install-react.js'
 import { useConnection } from './hooks.js'
-import type { ConnectionView } from './session-source.js'
+import type { ConnectionView } from './session-hub.js'
 
 export interface BannerTexts {
   readonly reconnecting: string

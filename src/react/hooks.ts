@@ -11,7 +11,7 @@ import type { Draft, Message } from './message-log.js'
 import { useCallback, useEffect, useMemo, useRef, useSyncExternalStore } from './npm-install-react.js'
 import { useSource } from './provider.js'
 import { type Failure, type RoomParts, type RoomWish, type Signal, unknownRoom } from './room-store.js'
-import { type ConnectionView, type Person, type SessionParts, SessionSource } from './session-source.js'
+import { type ConnectionView, type Person, type SessionParts, unconnected } from './session-hub.js'
 
 /** What every hook gives. */
 export interface Result<Content> {
@@ -96,15 +96,13 @@ export interface Hooks<Rooms extends RoomTypes> {
   ): SignalResult<RoomOf<Rooms, Name>['signal']>
 }
 
-const onServer = new SessionSource({ kind: 'own', url: '', options: {} }).parts
-
 function useSessionPart<Name extends keyof SessionParts>(name: Name): SessionParts[Name] {
   const source = useSource()
   const subscribe = useCallback((hear: () => void) => source.hold(hear), [source])
   return useSyncExternalStore(
     subscribe,
     () => source.parts[name],
-    () => onServer[name],
+    () => unconnected[name],
   )
 }
 

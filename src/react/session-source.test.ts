@@ -49,6 +49,29 @@ test('[REACT-2] [S23] mounted, unmounted and mounted: one connection, one sessio
   expect(source.parts.person.session).toBeNull()
 })
 
+test('[REACT-2] two providers of one server share session, rooms and what is shown', async () => {
+  const { clock, source, own, line, room } = await page()
+  const twin = new SessionSource({ kind: 'own', url: 'http://server.test?x=1', options: own, connect })
+  const off = source.holdRoom('r', { last: 5 }, ignore)
+  for (const text of ['a', 'b']) void room.publish(text)
+  await clock.advance(1_000)
+  const offTwin = twin.holdRoom('r', { last: 5 }, ignore)
+  expect(twin.roomParts('r').messages).toBe(source.roomParts('r').messages)
+  expect(twin.parts.person.session).toBe(source.parts.person.session)
+  off()
+  await clock.advance(5_000)
+  void room.publish('c')
+  await clock.advance(1_000)
+  expect([shown(twin.roomParts('r').messages), line.dialCount]).toEqual([['a kept', 'b kept', 'c kept'], 1])
+  offTwin()
+  await clock.advance(5_000)
+  expect(twin.parts.person.session).toBeNull()
+  // And it can begin anew.
+  twin.holdRoom('r', { last: 1 }, ignore)
+  await clock.advance(1_000)
+  expect(shown(twin.roomParts('r').messages)).toEqual(['c kept'])
+})
+
 test('[REACT-3] wishes of one turn are one join; a wider one reads further back, and nobody sees a leave', async () => {
   const { clock, source, room, seen, frames } = await page()
   for (let n = 1; n <= 9; n++) void room.publish(n)

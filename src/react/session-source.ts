@@ -1,39 +1,16 @@
-// Where the hooks of one provider get their session and rooms from: connected when the first component needs it, shared
-// by all, kept for a moment after the last one is gone. Rendering touches nothing here; only subscribing does.
+// Where the hooks of one provider get their session from: connected when the first component needs it, shared with every
+// provider of the same session. Rendering touches nothing here; only subscribing does.
 
-import { connect as connectPage } from '../client/index.js'
 import { systemClock } from '../client/clock.js'
 import type { Connect, ConnectOptions } from '../client/connect.js'
-import type { Status } from '../client/connection.js'
-import type { Health } from '../client/health.js'
 import type { Auth } from '../client/identity.js'
+import { connect as connectPage } from '../client/index.js'
 import type { Publication, PublishOptions } from '../client/publishing.js'
-import type { Session } from '../client/session.js'
+import { identityOf, type Session } from '../client/session.js'
 import type { Data } from '../protocol/frames.js'
 import type { Clock } from '../protocol/time.js'
-import { type RoomParts, RoomStore, type RoomWish, unknownRoom } from './room-store.js'
-
-export interface Person {
-  readonly session: Session | null
-  /** Public. Null before the first welcome. */
-  readonly id: string | null
-  readonly user: string | null
-}
-
-export interface ConnectionView extends Status {
-  /** Steady: short drops do not show. */
-  readonly health: Health
-}
-
-export interface SessionParts {
-  readonly person: Person
-  readonly connection: ConnectionView
-}
-
-const unconnected: SessionParts = {
-  person: { session: null, id: null, user: null },
-  connection: { health: 'connecting', state: 'idle', attempt: 0, nextAttemptInMs: null, reason: null },
-}
+import { type RoomParts, type RoomStore, type RoomWish, unknownRoom } from './room-store.js'
+import { SessionHub, type SessionParts, unconnected } from './session-hub.js'
 
 export type Origin =
   | { readonly kind: 'own'; readonly url: string; readonly options: ConnectOptions; readonly connect?: Connect }
@@ -41,20 +18,16 @@ export type Origin =
   | { readonly kind: 'given'; readonly session: Session }
 
 /** How long session and rooms are kept after the last component that used them. */
-export const lingerMsDefault = 1_000
+const lingerMsDefault = 1_000
+
+const hubs = new WeakMap<object, SessionHub>()
 
 export class SessionSource {
   readonly #origin: Origin
   readonly #lingerMs: number
   readonly #clock: Clock
-  readonly #listeners = new Set<() => void>()
-  readonly #rooms = new Map<string, RoomStore>()
   #auth: Auth | undefined
-  #holdCount = 0
-  #session: Session | null = null
-  #offs: (() => void)[] = []
-  #parts = unconnected
-  #cancelEnd = () => {}
+  #hub: SessionHub | null = null
 
   constructor(origin: Origin, lingerMs = lingerMsDefault) {
     this.#origin = origin
@@ -66,12 +39,12 @@ export class SessionSource {
 
   /** The same object, and the same parts in it, until something changes. */
   get parts(): SessionParts {
-    return this.#parts
+    return this.#live?.parts ?? unconnected
   }
 
   /** Of a room that nobody holds: nothing is known. */
   roomParts(name: string): RoomParts {
-    return this.#rooms.get(name)?.parts ?? unknownRoom
+    return this.#live?.roomParts(name) ?? unknownRoom
   }
 
   /** A later `auth` takes the place of the earlier one; session and outbox stay. */
@@ -79,48 +52,22 @@ export class SessionSource {
     const isFirst = this.#auth === undefined && auth !== undefined
     this.#auth = auth
     // An equal call hands it to the session that there is.
-    if (isFirst && this.#session !== null) this.#connect()?.close()
+    if (isFirst && this.#live !== null && this.#origin.kind === 'own') this.#connect(this.#origin).close()
   }
 
   /** Keeps the session, connected, until the returned function is called; `hear` is told of each change. */
   hold(hear: () => void): () => void {
-    this.#holdCount += 1
-    this.#cancelEnd()
-    this.#listeners.add(hear)
-    this.#session ??= this.#open()
-    let isOver = false
-    return () => {
-      if (isOver) return
-      isOver = true
-      this.#listeners.delete(hear)
-      this.#release()
-    }
+    return this.#held().hold(hear, this.#lingerMs)
   }
 
   /** Keeps this session in the room, as widely as `wish` says, until the returned function is called. */
   holdRoom(name: string, wish: RoomWish, hear: () => void): () => void {
-    const release = this.hold(() => {})
-    const room = this.#roomOf(name)
-    const unwish = room.wish(wish)
-    const unlisten = room.listen(hear)
-    return () => {
-      unlisten()
-      unwish()
-      this.#clock.after(this.#lingerMs, () => {
-        if (room.isWished || this.#rooms.get(name) !== room) return
-        this.#rooms.delete(name)
-        room.end()
-      })
-      release()
-    }
+    return this.#held().holdRoom(name, wish, hear, this.#lingerMs)
   }
 
   /** Publishes; session and room are kept until it has settled, whatever is unmounted meanwhile. */
   publish(name: string, data: Data, options?: PublishOptions): Publication {
-    const release = this.holdRoom(name, {}, () => {})
-    const publication = this.#roomOf(name).publish(data, options)
-    void publication.finally(release)
-    return publication
+    return this.#held().publish(name, data, options, this.#lingerMs)
   }
 
   /** Publishes a failed one again, under a new mark. Null: there is no failed one with this mark. */
@@ -132,81 +79,58 @@ export class SessionSource {
   }
 
   dismiss(name: string, mark: string): void {
-    this.#rooms.get(name)?.dismiss(mark)
+    this.room(name)?.dismiss(mark)
   }
 
   cancel(mark: string): boolean {
-    return this.#session?.outbox.cancel(mark) ?? false
+    return this.#live?.session.outbox.cancel(mark) ?? false
   }
 
   /** The room that some component holds; null: none does. */
   room(name: string): RoomStore | null {
-    return this.#rooms.get(name) ?? null
+    return this.#live?.room(name) ?? null
   }
 
   retryNow(): void {
-    this.#session?.retryNow()
+    this.#live?.session.retryNow()
   }
 
-  #roomOf(name: string): RoomStore {
-    const known = this.#rooms.get(name)
-    if (known !== undefined) return known
-    this.#session ??= this.#open()
-    const room = new RoomStore(this.#session, name, this.#clock)
-    this.#rooms.set(name, room)
-    return room
+  get #live(): SessionHub | null {
+    return this.#hub === null || this.#hub.isOver ? null : this.#hub
   }
 
-  #open(): Session {
-    const session = this.#connect() ?? (this.#origin as Extract<Origin, { kind: 'given' }>).session
-    const look = () => this.#look(session)
-    this.#offs = (['status', 'health', 'live', 'new-session', 'drop'] as const).map((name) => session.on(name, look))
-    look()
-    return session
+  #held(): SessionHub {
+    const hub =
+      this.#live ?? (this.#origin.kind === 'given' ? this.#given(this.#origin.session) : this.#own(this.#origin))
+    this.#hub = hub
+    return hub
   }
 
-  /** Null: the session is the application's own. */
-  #connect(): Session | null {
-    if (this.#origin.kind === 'given') return null
-    const { url, options, connect = connectPage } = this.#origin
+  #given(session: Session): SessionHub {
+    return hubs.get(session) ?? this.#hubOf(session, session, () => {})
+  }
+
+  #own(origin: Extract<Origin, { kind: 'own' }>): SessionHub {
+    const session = this.#connect(origin)
+    const identity = identityOf(session)
+    const known = hubs.get(identity)
+    if (known === undefined) return this.#hubOf(identity, session, () => session.close())
+    session.close()
+    return known
+  }
+
+  #hubOf(identity: object, session: Session, close: () => void): SessionHub {
+    const ended = () => {
+      hubs.delete(identity)
+      close()
+    }
+    const hub = new SessionHub({ session, clock: this.#clock, ended })
+    hubs.set(identity, hub)
+    return hub
+  }
+
+  #connect({ url, options, connect = connectPage }: Extract<Origin, { kind: 'own' }>): Session {
     const { auth: _, ...others } = options
     return connect(url, this.#auth === undefined ? others : { ...others, auth: () => this.#auth?.() ?? null })
   }
-
-  #look(session: Session): void {
-    const { health, status, id, user } = session
-    const { person, connection } = this.#parts
-    const isSamePerson = person.session === session && person.id === id && person.user === user
-    const isSame = connection.health === health && same(connection, status)
-    if (isSamePerson && isSame) return
-    this.#parts = {
-      person: isSamePerson ? person : { session, id, user },
-      connection: isSame ? connection : { ...status, health },
-    }
-    for (const hear of this.#listeners) hear()
-  }
-
-  #release(): void {
-    this.#holdCount -= 1
-    if (this.#holdCount === 0) this.#cancelEnd = this.#clock.after(this.#lingerMs, () => this.#end())
-  }
-
-  #end(): void {
-    if (this.#holdCount > 0) return
-    for (const room of this.#rooms.values()) room.end()
-    this.#rooms.clear()
-    for (const off of this.#offs.splice(0)) off()
-    if (this.#origin.kind === 'own') this.#session?.close()
-    this.#session = null
-    this.#parts = unconnected
-  }
-}
-
-function same(one: Status, other: Status): boolean {
-  return (
-    one.state === other.state &&
-    one.attempt === other.attempt &&
-    one.reason === other.reason &&
-    one.nextAttemptInMs === other.nextAttemptInMs
-  )
 }

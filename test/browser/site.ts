@@ -5,7 +5,7 @@ import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { createServer, type HoldfastServer } from 'holdfast/server'
+import { createServer, type HoldfastServer, type ServerOptions } from 'holdfast/server'
 import { createTcpProxy, type ProxiedLink } from 'holdfast/testing'
 
 export interface Site {
@@ -22,20 +22,23 @@ export interface Site {
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 
-/** Heartbeats are scaled down, so that silence is found in about a second. */
-export async function createSite(): Promise<Site> {
-  const script = await bundleProbe()
+/** Heartbeats are scaled down, so that silence is found in about a second. `more`: what the server has besides. */
+export async function createSite(
+  script: Promise<Buffer> = bundleProbe(),
+  more: Pick<ServerOptions, 'rooms' | 'authenticate'> = { rooms: { kelp: { presence: { graceMs: 10_000 } } } },
+): Promise<Site> {
+  const page = await script
   const http = createHttpServer((request, response) => {
     const isScript = request.url === '/probe.js'
     response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html; charset=utf-8')
-    response.end(isScript ? script : pageFor(request.url ?? '/'))
+    response.end(isScript ? page : pageFor(request.url ?? '/'))
   })
   http.listen(0, '127.0.0.1')
   await once(http, 'listening')
   const server = await createServer({
     server: http,
     heartbeat: { everyMs: 500, timeoutMs: 500 },
-    rooms: { kelp: { presence: { graceMs: 10_000 } } },
+    ...more,
     settings: { sessionAttachesMax: 1_000 },
     log: false,
   })

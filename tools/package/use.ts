@@ -1,12 +1,14 @@
 // Uses the installed package as strangers do: imports every entry in Node, type-checks against it, bundles it.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { build } from 'esbuild'
 import { command, type Finding, repository, tool, type Workplace } from './workplace.js'
 
 const clientGzipAim = 12_000
+/** With the client inside, without React. */
+const reactGzipMax = 27_000
 const clientGzipMax = 19_500
 
 /** The package's JavaScript entries by the name that people import: `holdfast/server`. */
@@ -19,7 +21,7 @@ export function entryNames(): string[] {
 
 /** Each entry loads in plain Node, alone, exports something and leaves nothing running. */
 export async function importEntries({ consumer }: Workplace): Promise<Finding> {
-  const problems: string[] = []
+  const problems = await withoutPeers(consumer)
   for (const name of entryNames()) {
     const script = `const it = await import('${name}'); if (Object.keys(it).length === 0) throw new Error('no exports')`
     const ran = await command(process.execPath, ['--input-type=module', '--eval', script], consumer)
@@ -27,6 +29,17 @@ export async function importEntries({ consumer }: Workplace): Promise<Finding> {
     else if (ran.output !== '') problems.push(`import '${name}' prints: ${ran.output}`)
   }
   return problems.length === 0 ? { kind: 'passed', note: entryNames().join(', ') } : { kind: 'failed', problems }
+}
+
+/** Without React, what Node prints names the command to type. Then React is put there, for the checks that follow. */
+async function withoutPeers(consumer: string): Promise<string[]> {
+  const ran = await command(process.execPath, ['--input-type=module', '--eval', "import 'holdfast/react'"], consumer)
+  if (ran.kind === 'ok') return ["import 'holdfast/react' works without React: is the check still right?"]
+  for (const peer of ['react', '@types/react']) {
+    mkdirSync(dirname(join(consumer, 'node_modules', peer)), { recursive: true })
+    symlinkSync(join(repository, 'node_modules', peer), join(consumer, 'node_modules', peer), 'dir')
+  }
+  return ran.output.includes('npm-install-react') ? [] : [`without React it does not say what to type: ${ran.output}`]
 }
 
 interface Consumer {
@@ -95,7 +108,7 @@ export async function typeCheck({ consumer }: Workplace): Promise<Finding> {
 export async function bundle({ consumer }: Workplace): Promise<Finding> {
   const sizes: string[] = []
   const problems: string[] = []
-  for (const name of ['holdfast', 'holdfast/protocol']) {
+  for (const name of ['holdfast', 'holdfast/protocol', 'holdfast/react']) {
     const bundled = await bundleOf(consumer, name)
     if (bundled.kind === 'failed') {
       problems.push(...bundled.problems.map((problem) => `${name}: ${problem}`))
@@ -104,6 +117,9 @@ export async function bundle({ consumer }: Workplace): Promise<Finding> {
     sizes.push(`${name} ${kilobytes(bundled.gzipBytes)}`)
     if (name === 'holdfast' && bundled.gzipBytes > clientGzipMax) {
       problems.push(`the client is ${kilobytes(bundled.gzipBytes)}, at most ${kilobytes(clientGzipMax)}; see what grew`)
+    }
+    if (name === 'holdfast/react' && bundled.gzipBytes > reactGzipMax) {
+      problems.push(`client and hooks are ${kilobytes(bundled.gzipBytes)}, at most ${kilobytes(reactGzipMax)}`)
     }
   }
   const note = `${sizes.join(', ')} minified and gzipped (the client aims at < ${kilobytes(clientGzipAim)})`
@@ -121,6 +137,7 @@ async function bundleOf(consumer: string, name: string): Promise<Bundled> {
       minify: true,
       format: 'esm',
       target: 'es2022',
+      external: ['react'],
       platform: 'browser', // an import of node:* fails here
       logLevel: 'silent',
     })
