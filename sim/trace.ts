@@ -22,6 +22,8 @@ export type Happened =
       readonly parent: number | null
       /** Heads of the rooms that it goes on with. */
       readonly heads: Readonly<Record<string, number>>
+      /** The sessions that it knows, ended ones too. */
+      readonly sessions: readonly string[]
     }
   | {
       readonly kind: 'appended'
@@ -47,7 +49,15 @@ export type Happened =
     }
   | { readonly kind: 'attach-refused'; readonly session: string | null; readonly how: string; readonly node: string }
   | { readonly kind: 'detached'; readonly session: string; readonly generation: number; readonly how: string }
-  | { readonly kind: 'ended'; readonly session: string; readonly reason: string }
+  /** A drop was decided: its connection ended, or (`silentMs`) its node was not heard of for so long. */
+  | {
+      readonly kind: 'dropped'
+      readonly session: string
+      readonly generation: number
+      readonly node: string
+      readonly silentMs: number | null
+    }
+  | { readonly kind: 'ended'; readonly session: string; readonly generation: number; readonly reason: string }
   | {
       readonly kind: 'shown'
       readonly room: string

@@ -13,6 +13,8 @@ export interface Life {
   readonly atMs: number
   /** False: something that the life before had is not there. */
   readonly isWhole: boolean
+  /** The sessions that it began with. */
+  readonly sessions: ReadonlySet<string>
   readonly logs: Map<string, Of<'appended'>[]>
 }
 
@@ -71,7 +73,7 @@ export function truthOf(records: readonly TraceRecord[]): Truth {
 function livesOf(begun: readonly Of<'life'>[], appended: readonly Of<'appended'>[]): Life[] {
   const lives: Life[] = []
   let at = 0
-  for (const [index, { life, epoch, step, atMs, isWhole, parent, heads }] of begun.entries()) {
+  for (const [index, { life, epoch, step, atMs, isWhole, sessions, parent, heads }] of begun.entries()) {
     const from = lives.find((other) => other.life === parent) ?? null
     const logs = new Map<string, Of<'appended'>[]>()
     for (const [room, head] of Object.entries(heads)) logs.set(room, (from?.logs.get(room) ?? []).slice(0, head))
@@ -82,7 +84,7 @@ function livesOf(begun: readonly Of<'life'>[], appended: readonly Of<'appended'>
       log.push(entry)
       at += 1
     }
-    lives.push({ life, epoch, step, atMs, isWhole, logs })
+    lives.push({ life, epoch, step, atMs, isWhole, sessions: new Set(sessions), logs })
   }
   return lives
 }
@@ -129,6 +131,29 @@ export function isVoidAt(life: Life, room: string, offset: number, step: number)
 /** Whether that life has the entry of this position. At offset 0 there is nothing to be wrong. */
 export function has(life: Life, room: string, position: Position): boolean {
   return position.offset === 0 || entryAt(life, room, position.offset)?.position.tag === position.tag
+}
+
+/** Whether a life that does not know this session began in between. */
+export function hasLostSession(truth: Truth, session: string, fromStep: number, toStep: number): boolean {
+  return truth.lives.some(({ sessions, step }) => step > fromStep && step <= toStep && !sessions.has(session))
+}
+
+/** The drop of this generation that was decided last. */
+export function dropOf(
+  truth: Truth,
+  { session, generation, step }: { readonly session: string; readonly generation: number; readonly step: number },
+): Of<'dropped'> | undefined {
+  return truth
+    .of('dropped')
+    .findLast((drop) => drop.session === session && drop.generation === generation && drop.step < step)
+}
+
+/** Tabs whose storage refused writes before that step: what they kept may be older than what they sent. */
+export function isForgetful(truth: Truth, by: string, step: number): boolean {
+  const tab = Number(/^t(\d+)/.exec(by)?.[1]) - 1
+  return truth.of('fault').some(({ what, item, step: at }) => {
+    return what === 'storage-fails' && at < step && (item as { tab?: number }).tab === tab
+  })
 }
 
 /** Whether a life that lost something began in between. */

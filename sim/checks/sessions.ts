@@ -1,18 +1,18 @@
 // Sessions: one owner, nobody locked out, nobody forgotten early, ends told once.
 
-import { hasLost, type Of, type Truth } from '../truth.js'
+import { dropOf, hasLost, hasLostSession, isForgetful, type Of, type Truth } from '../truth.js'
 import type { Broken, Invariant } from './check.js'
 
 const fenceMonotone: Invariant = {
   id: 'I29',
-  holds: 'generations of a session rise strictly with every attach, also over lives of the store that lost nothing',
+  holds:
+    'generations of a session rise strictly with every attach, also over lives of the store that lost the last ones',
   broken: (truth) => {
     const last = new Map<string, Of<'attached'>>()
     return truth.of('attached').flatMap((attached) => {
       const before = last.get(attached.session)
       last.set(attached.session, attached)
       if (before === undefined || attached.generation > before.generation) return []
-      if (hasLost(truth, before.step, attached.step)) return []
       return [
         {
           step: attached.step,
@@ -31,7 +31,7 @@ const fenceEnforced: Invariant = {
       [...life.logs.values()].flatMap((log) => {
         const last = new Map<string, number>()
         return log.flatMap(({ session, generation, step, room }) => {
-          if (session === null || step < life.step) return []
+          if (session === null) return []
           const before = last.get(session) ?? 0
           last.set(session, generation)
           return generation >= before
@@ -46,8 +46,6 @@ const oneOwner: Invariant = {
   id: 'I35',
   holds: 'in the end each live session is served by one node, the one that the store names',
   broken: (truth) => {
-    // A store that was set back gives a generation again: then a late drop of the one takes the other's session.
-    if (hasLost(truth, 0, truth.leavingStep)) return []
     const nodes = new Map<string, string[]>()
     for (const { node, sessions } of truth.of('end-node')) {
       for (const session of sessions) nodes.set(session, [...(nodes.get(session) ?? []), node])
@@ -72,14 +70,24 @@ const accusations = ['secret-reused', 'stale-attempt', 'session-invalid', 'user-
 const notLockedOut: Invariant = {
   id: 'I37',
   holds: 'lost and late answers never make an honest client a stranger to its own session',
+  excused:
+    'a client whose own storage refused writes (it shows what it had before); a session that a store forgot is unknown, ' +
+    'and its secret is when the store forgot the last ones (one is tried again)',
   broken: (truth) => {
-    const hasFailingStorage = truth.of('fault').some(({ what }) => what === 'storage-fails')
-    const excused = (step: number) => hasFailingStorage || hasLost(truth, 0, step)
-    const stopped = truth
-      .of('status')
-      .filter(({ reason, step }) => accusations.includes(reason ?? '') && !excused(step))
-      .filter(({ reason }) => reason !== 'revoked' || !truth.of('op').some(({ what }) => what === 'revoke'))
-    const strange = truth.of('new-session').filter(({ reason, step }) => reason === 'secret-unknown' && !excused(step))
+    const stopped = truth.of('status').filter(({ by, reason, step, state }) => {
+      // A dial that reached the server twice is told so, and dials again.
+      if (reason === 'stale-attempt' && state !== 'suspended' && state !== 'closed') return false
+      if (reason === null || !accusations.includes(reason) || isForgetful(truth, by, step)) return false
+      if (reason === 'revoked' && truth.of('op').some(({ what, step: at }) => what === 'revoke' && at < step))
+        return false
+      if (reason !== 'session-invalid') return true
+      return !mayBeLost(truth, by, step)
+    })
+    const strange = truth.of('new-session').filter(({ by, reason, step }) => {
+      if (reason !== 'secret-unknown' || isForgetful(truth, by, step)) return false
+      const session = lastSessionOf(truth, by, step)
+      return session === null || !hasLost(truth, createdStep(truth, session), step)
+    })
     return [...stopped, ...strange].map(({ step, by, reason }) => ({ step, what: `${by} was told ${reason}` }))
   },
 }
@@ -87,8 +95,8 @@ const notLockedOut: Invariant = {
 const knownForItsTime: Invariant = {
   id: 'I31',
   holds: 'who comes back is told that his session is over only when it is',
+  excused: 'a client whose own storage refused writes; a session that a life of the store began without',
   broken: (truth) => {
-    if (truth.of('fault').some(({ what }) => what === 'storage-fails')) return []
     const ended = new Map(
       truth
         .of('ended')
@@ -98,7 +106,8 @@ const knownForItsTime: Invariant = {
     return truth.of('new-session').flatMap(({ by, step, reason }) => {
       if (reason !== 'session-unknown' && reason !== 'session-ended') return []
       const before = lastSessionOf(truth, by, step)
-      if (before === null || hasLost(truth, 0, step) || (ended.get(before) ?? step) < step) return []
+      if (before === null || isForgetful(truth, by, step) || (ended.get(before) ?? step) < step) return []
+      if (hasLostSession(truth, before, createdStep(truth, before), step)) return []
       return [{ step, what: `${by}: ${before} never ended, and is ${reason}` }]
     })
   },
@@ -106,24 +115,44 @@ const knownForItsTime: Invariant = {
 
 const heldForItsTime: Invariant = {
   id: 'I34',
-  holds: 'no session runs out before it was away for its whole hold, whatever failed meanwhile',
+  holds: 'no session runs out before it was away for its whole hold, whatever failed or was lost meanwhile',
   broken: (truth, plan) => {
     const holdMs = plan.config.settings.sessionHoldMs ?? 120_000
-    return truth.of('ended').flatMap(({ step, session, reason, atMs }) => {
-      if (reason !== 'ran-out' || hasLost(truth, 0, step)) return []
-      const attached = truth.of('attached').findLast((other) => other.session === session && other.step < step)
-      // A node that was not heard of for long was thought lost: its drops were decided before it told them.
-      const wasLost = truth.of('fault').some(({ what }) => ['pause-server', 'store-fails', 'store-slow'].includes(what))
-      const dropped = wasLost
-        ? undefined
-        : truth
-            .of('detached')
-            .findLast((other) => other.session === session && other.step < step && other.step > (attached?.step ?? 0))
-      const awayMs = atMs - ((dropped ?? attached)?.atMs ?? 0)
-      if (awayMs >= holdMs) return []
-      return [{ step, what: `${session} ran out after ${Math.round(awayMs)} of ${holdMs} ms` }]
+    return truth.of('ended').flatMap((end): Broken[] => {
+      if (end.reason !== 'ran-out') return []
+      const dropped = dropOf(truth, end)
+      if (dropped === undefined) return [{ step: end.step, what: `${end.session} ran out and was never dropped` }]
+      const awayMs = end.atMs - dropped.atMs
+      if (Math.round(awayMs) >= holdMs) return []
+      return [{ step: end.step, what: `${end.session} ran out after ${Math.round(awayMs)} of ${holdMs} ms` }]
     })
   },
+}
+
+const lostOnlySilent: Invariant = {
+  id: 'I34',
+  holds: 'a node is thought lost only when nothing was heard of it for the whole node lease',
+  excused: 'where a store was set back: it has not heard what it forgot',
+  broken: (truth, plan) => {
+    const leaseMs = plan.config.settings.nodeLeaseMs ?? 10_000
+    return truth.of('dropped').flatMap(({ session, node, silentMs, step }) => {
+      if (silentMs === null || silentMs >= leaseMs || hasLost(truth, 0, step)) return []
+      return [{ step, what: `${session}: ${node} was thought lost after ${Math.round(silentMs)} of ${leaseMs} ms` }]
+    })
+  },
+}
+
+function createdStep(truth: Truth, session: string): number {
+  return truth.of('attached').find((attached) => attached.session === session)?.step ?? 0
+}
+
+/** Whether a life of the store began without the session that this tab had last, as far as it was told. */
+function mayBeLost(truth: Truth, by: string, step: number): boolean {
+  const session = lastSessionOf(truth, by, step)
+  const tab = by.split('.')[0]
+  const toldStep = truth.of('live').findLast((live) => live.step < step && live.by.split('.')[0] === tab)?.step ?? 0
+  if (hasLost(truth, toldStep, step)) return true
+  return session !== null && hasLostSession(truth, session, createdStep(truth, session), step)
 }
 
 function lastSessionOf(truth: Truth, by: string, step: number): string | null {
@@ -151,18 +180,20 @@ const askedOnResume: Invariant = {
 const leaveOnce: Invariant = {
   id: 'I38',
   holds: 'a session ends once, under one id, and is never heard of afterwards; ids are never used again',
+  excused: 'where a store forgot the end: then it has the session still, until it ends again',
   broken: (truth) => {
     const ended = new Map<string, Of<'event'>>()
     const created = new Set<string>()
     const broken: Broken[] = []
     for (const event of truth.of('event')) {
       const end = ended.get(event.session)
+      const isForgotten = hasLost(truth, endedStep(truth, event.session, end), event.step)
       if (event.what === 'leave') {
-        if (end !== undefined && end.id !== event.id && !hasLost(truth, 0, event.step)) {
+        if (end !== undefined && end.id !== event.id && !isForgotten) {
           broken.push({ step: event.step, what: `${event.session} left as ${end.id} and as ${event.id}` })
         }
         ended.set(event.session, event)
-      } else if (end !== undefined && event.what === 'resume' && !hasLost(truth, 0, event.step)) {
+      } else if (end !== undefined && event.what === 'resume' && !isForgotten) {
         broken.push({ step: event.step, what: `${event.session} resumed after it had left` })
       }
       if (event.what === 'connect') created.add(event.session)
@@ -171,11 +202,18 @@ const leaveOnce: Invariant = {
   },
 }
 
+/** When the store decided the end that was told by this event. */
+function endedStep(truth: Truth, session: string, told: Of<'event'> | undefined): number {
+  const toldStep = told?.step ?? Number.POSITIVE_INFINITY
+  return truth.of('ended').findLast((end) => end.session === session && end.step < toldStep)?.step ?? toldStep
+}
+
 export const sessionInvariants: readonly Invariant[] = [
   fenceMonotone,
   fenceEnforced,
   knownForItsTime,
   heldForItsTime,
+  lostOnlySilent,
   oneOwner,
   notLockedOut,
   leaveOnce,

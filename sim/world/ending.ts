@@ -57,8 +57,7 @@ export function recordRest({ shared, servers, clock, trace }: World): void {
   const counts: readonly (readonly [what: string, count: number, bound: number])[] = [
     ['sessions in the store', notEnded, 0],
     ['sessions on nodes', served, 0],
-    // Open: see the check of presence.
-    ['members on boards', members.length, shared.hasLost ? 1_000 : 0],
+    ['members on boards', members.length, 0],
     ['leases', control.leases.size, 0],
     ['events in the queue', control.events.size, 0],
     // Each node follows the control log.

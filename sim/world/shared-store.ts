@@ -19,6 +19,7 @@ import {
   type Owner,
   type OwnerAnswer,
   type Store,
+  type Tick,
 } from '../../src/store/store.js'
 import type { SeededChance } from '../../src/testing/seeded-chance.js'
 import type { VirtualClock } from '../../src/testing/virtual-clock.js'
@@ -54,10 +55,12 @@ export class SharedStore {
   readonly #followers = new Set<Follower>()
   #store: MemoryStore = memoryStore()
   #life = 0
-  /** Some life had not all of the one before. */
-  hasLost = false
   #heads: Record<string, number> = {}
   #backup: Backup | null = null
+  /** Which sessions are live, as far as it was told, and on which node. */
+  readonly #live = new Map<string, { readonly generation: number; readonly node: string }>()
+  /** When each node ticked last, or was first heard of. */
+  readonly #heardMs = new Map<string, number>()
 
   constructor(trace: Trace, clock: VirtualClock, chance: SeededChance) {
     this.#trace = trace
@@ -112,6 +115,7 @@ export class SharedStore {
       attach: ([ask], answer) => this.#attached(ask as Attach, answer as Attached),
       detach: ([owner], answer) => this.#detached(owner as Owner, answer as OwnerAnswer),
       changeBoard: ([ask], answer) => this.#shown(ask as ChangeBoard, answer as BoardChanged),
+      tick: ([ask]) => this.#ticked(ask as Tick),
     }
     const follow: Store['follow'] = async (room, hear) => {
       const follower: Follower = { room, hear, following: null, isOpen: !isDropped }
@@ -146,11 +150,11 @@ export class SharedStore {
 
   #begin(store: MemoryStore, from: Backup | null, isWhole: boolean): void {
     this.#store = store
-    this.hasLost ||= !isWhole
     this.#life += 1
     this.#heads = { ...from?.heads }
     const birth = { epoch: base64url(this.#chance.bytes(8)), tag: base64url(this.#chance.bytes(8)) }
     void store.open({ ...birth, nowMs: this.#clock.nowMs, wallMs: 1.7e12 + this.#clock.nowMs() })
+    const { sessions } = store.snapshot().control
     this.#trace.add({
       kind: 'life',
       life: this.#life,
@@ -158,7 +162,13 @@ export class SharedStore {
       isWhole,
       parent: from?.life ?? null,
       heads: { ...this.#heads },
+      sessions: [...sessions.keys()],
     })
+    this.#live.clear()
+    for (const { row } of sessions.values()) {
+      const { id, generation, status } = row
+      if (status.state === 'live') this.#live.set(id, { generation, node: status.node })
+    }
     void store.follow(controlRoom, (hint) => this.#told(hint))
   }
 
@@ -181,7 +191,10 @@ export class SharedStore {
   #told(hint: Hint): void {
     for (const { data } of hint.kind === 'entries' ? hint.entries : []) {
       const told = JSON.parse(`${data}`) as Control
-      if (told.kind === 'ended') this.#trace.add({ kind: 'ended', session: told.session, reason: told.reason })
+      if (told.kind !== 'ended') continue
+      const { session, generation, reason } = told
+      this.#live.delete(session)
+      this.#trace.add({ kind: 'ended', session, generation, reason })
     }
   }
 
@@ -213,10 +226,35 @@ export class SharedStore {
     }
     const { id: session, user, generation } = answer.row
     this.#trace.add({ kind: 'attached', session, user, generation, node, how: answer.kind })
+    this.#live.set(session, { generation, node })
+    if (!this.#heardMs.has(node)) this.#heardMs.set(node, this.#clock.nowMs())
   }
 
   #detached({ session, generation }: Owner, { kind: how }: OwnerAnswer): void {
     this.#trace.add({ kind: 'detached', session, generation, how })
+    if (how === 'done') this.#dropped(session, generation, null)
+  }
+
+  #dropped(session: string, generation: number, silentMs: number | null): void {
+    const live = this.#live.get(session)
+    if (live?.generation !== generation) return
+    this.#live.delete(session)
+    this.#trace.add({ kind: 'dropped', session, generation, node: live.node, silentMs })
+  }
+
+  /** A tick may decide that nodes are lost; nothing tells their drops. */
+  #ticked({ node }: Tick): void {
+    const [store, nowMs] = [this.#store, this.#clock.nowMs()]
+    this.#heardMs.set(node, nowMs)
+    for (const [session, { generation, node: owner }] of this.#live) {
+      const silentMs = nowMs - (this.#heardMs.get(owner) ?? 0)
+      void store.session(session).then(
+        (row) => {
+          if (row?.status.state !== 'live' && store === this.#store) this.#dropped(session, generation, silentMs)
+        },
+        () => {},
+      )
+    }
   }
 
   #shown({ room, set, removed }: ChangeBoard, answer: BoardChanged): void {
