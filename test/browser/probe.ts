@@ -17,6 +17,8 @@ export interface Probe {
   readonly presence: string[]
   /** How each publish ended. */
   readonly results: string[]
+  /** Publishes one message. */
+  say(text: string): void
   /** Publishes `count` messages, one every `everyMs`. */
   chatter(name: string, count: number, everyMs: number): void
 }
@@ -37,6 +39,7 @@ const probe: Probe = {
   events: [],
   presence: [],
   results: [],
+  say: (text) => void room.publish(text).then(({ kind }) => probe.results.push(kind)),
   chatter(name, count, everyMs) {
     let n = 0
     const timer = setInterval(() => {
