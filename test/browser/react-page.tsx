@@ -21,6 +21,7 @@ interface Shown {
   readonly version: number
   readonly token: string
   readonly url: string
+  readonly sessionKey: string
 }
 
 export interface ReactPage {
@@ -41,7 +42,14 @@ declare global {
   }
 }
 
-const start: Shown = { isShown: true, room: 'kelp', version: 0, token: 'one', url: `/${location.search}` }
+const start: Shown = {
+  isShown: true,
+  room: 'kelp',
+  version: 0,
+  token: 'one',
+  url: `/${location.search}`,
+  sessionKey: '',
+}
 const state = { results: [] as string[], tokens: [] as string[], session: null as string | null, renders: 0 }
 let change: (what: Partial<Shown>) => void = () => {}
 let send: (text: string) => void = () => {}
@@ -52,6 +60,7 @@ function App() {
   return (
     <HoldfastProvider
       url={shown.url}
+      sessionKey={shown.sessionKey}
       reconnect={{ minMs: 50, maxMs: 400 }}
       auth={() => {
         state.tokens.push(shown.token)

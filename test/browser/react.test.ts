@@ -79,7 +79,7 @@ for (const [version, folder] of [
       })
     })
 
-    test('[REACT-2] [S23] StrictMode: one socket, one session, a drop and a join of nobody; hot updates keep it', async () => {
+    test('[REACT-2] [S23] StrictMode and hot updates: one socket, one session, no drop and no leave', async () => {
       const page = await visit('ann')
       const id = await see(page, ({ session }) => session)
       expect(site.linksOf('ann')).toHaveLength(1)
@@ -124,7 +124,7 @@ for (const [version, folder] of [
       await expect.poll(() => items(bob), patience).toEqual(['last words'])
     })
 
-    test('[REACT-6] [REACT-3] another room shows its own messages only; another URL path is another session', async () => {
+    test('[REACT-3] [REACT-6] another room shows its own messages only; another session key is another session', async () => {
       const page = await visit('ann')
       await act(page, "send('in kelp')")
       await expect.poll(() => items(page), patience).toEqual(['in kelp Sent'])
@@ -136,6 +136,13 @@ for (const [version, folder] of [
       await act(page, "show({ room: 'kelp' })")
       await expect.poll(() => items(page), patience).toEqual(['in kelp Sent'])
       await expect.poll(() => page.locator('h1').textContent(), patience).toBe('kelp: 1 messages, 1 here, ok')
+      const id = await see(page, ({ session }) => session)
+      await act(page, "show({ sessionKey: 'other' })")
+      await expect
+        .poll(async () => ![null, id].includes(await see(page, ({ session }) => session)), patience)
+        .toBe(true)
+      await expect.poll(() => items(page), patience).toEqual(['in kelp'])
+      await expect.poll(() => site.told, patience).toContain(`drop ${id}`)
     })
 
     test('[REACT-9] banner and status say what is, in words, and axe finds nothing', { timeout: 60_000 }, async () => {
