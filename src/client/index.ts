@@ -6,7 +6,7 @@ import { type Connect, createConnect } from './connect.js'
 /** A session with the server at `url`. It dials at once and comes back after every drop, until `close` or `leave`. */
 export const connect: Connect = createConnect(browserPlatform)
 
-export type { By, Data, Json, LeaseVerdict, Member, SessionVerdict } from '../protocol/frames.js'
+export type { By, Data, Json, LeaseVerdict, Member, RefusedIssue, SessionVerdict } from '../protocol/frames.js'
 export type { Position } from '../protocol/position.js'
 export type { GapReason, RefusalReason, RemovalReason } from '../protocol/reasons.js'
 export type { AnyRoom, AnyRooms, RoomName, RoomOf, RoomType, RoomTypes } from '../protocol/room-types.js'

@@ -13,7 +13,7 @@ export const connect: Connect = createConnect({
   report: (error) => process.emitWarning(error instanceof Error ? error : String(error)),
 })
 
-export type { By, Data, Json, LeaseVerdict, Member, SessionVerdict } from '../protocol/frames.js'
+export type { By, Data, Json, LeaseVerdict, Member, RefusedIssue, SessionVerdict } from '../protocol/frames.js'
 export type { Position } from '../protocol/position.js'
 export type { GapReason, RefusalReason, RemovalReason } from '../protocol/reasons.js'
 export type { AnyRoom, AnyRooms, RoomName, RoomOf, RoomType, RoomTypes } from '../protocol/room-types.js'

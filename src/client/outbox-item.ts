@@ -1,6 +1,6 @@
 // One publish that is not settled: what it is, how it stands, how it goes on the wire and into the storage. Pure.
 
-import type { Data, Publish } from '../protocol/frames.js'
+import type { Data, Publish, RefusedIssue } from '../protocol/frames.js'
 import type { Position } from '../protocol/position.js'
 import type { RefusalReason } from '../protocol/reasons.js'
 import type { StoredItem } from './outbox-store.js'
@@ -24,7 +24,13 @@ export type PublishFailure =
 export type PublishResult =
   /** `position` is null when it was applied too long ago to say where. */
   | { readonly kind: 'kept'; readonly position: Position | null; readonly duplicate: boolean }
-  | { readonly kind: 'failed'; readonly reason: PublishFailure; readonly message: string }
+  | {
+      readonly kind: 'failed'
+      readonly reason: PublishFailure
+      readonly message: string
+      /** With `invalid`: what is wrong with the data, and where. */
+      readonly issues?: readonly RefusedIssue[]
+    }
 
 export interface Draft {
   readonly room: string

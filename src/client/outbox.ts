@@ -5,6 +5,7 @@
 // can never overtake an earlier one, and an item sent twice is appended once. Items of pages before this one keep the
 // producer and seq they were made under, and go before the own ones.
 
+import type { RefusedIssue } from '../protocol/frames.js'
 import type { Position } from '../protocol/position.js'
 import type { RefusalReason } from '../protocol/reasons.js'
 import {
@@ -67,6 +68,7 @@ export interface Refusal {
   readonly retry: boolean
   readonly afterMs?: number
   readonly last?: number
+  readonly issues?: readonly RefusedIssue[]
 }
 
 const deathsMax = 3
@@ -213,7 +215,8 @@ export class Outbox {
       chain.notBeforeMs = Math.max(chain.notBeforeMs, nowMs + restMs(refusal, item.refusals))
     } else {
       // Refused now; but was it applied, when it was sent before and no answer came?
-      this.#fail(item, item.isDoubtful ? 'unknown' : reason, refusal.message)
+      const { message, issues } = refusal
+      this.#fail(item, item.isDoubtful ? 'unknown' : reason, message, issues)
     }
   }
 
@@ -315,8 +318,8 @@ export class Outbox {
     return this.#items.some((item) => item.room === room && item.isInFlight)
   }
 
-  #fail(item: Item, reason: PublishFailure, message: string): void {
-    this.#settle(item, { kind: 'failed', reason, message })
+  #fail(item: Item, reason: PublishFailure, message: string, issues?: Refusal['issues']): void {
+    this.#settle(item, { kind: 'failed', reason, message, ...(issues === undefined ? {} : { issues }) })
   }
 
   #settle(item: Item, result: PublishResult): void {

@@ -156,8 +156,8 @@ export function publishFrame({ header, data }: Outgoing, id: number, session: st
 }
 
 function changeOf({ room, mark }: OutboxItem, result: PublishResult): PublishChange {
-  if (result.kind === 'failed') return { room, mark, state: 'failed', reason: result.reason, message: result.message }
-  return { room, mark, state: 'kept', position: result.position, duplicate: result.duplicate }
+  const { kind: state, ...how } = result
+  return { room, mark, state, ...how } as PublishChange
 }
 
 function namesProblem(mark: string, key: string | undefined): string | null {

@@ -1,7 +1,7 @@
 // What a room's screen shows, in order: entries and gaps of the log, then what this session has on its way. It knows
 // nothing of React, nor of where entries come from.
 
-import type { Data } from '../protocol/frames.js'
+import type { Data, RefusedIssue } from '../protocol/frames.js'
 import type { PublishChange } from '../client/publishing.js'
 import type { Entry, Gap } from '../client/room-events.js'
 
@@ -25,7 +25,12 @@ export interface Draft<Content = Data> {
   readonly data: Content
   readonly isMine: true
   /** Why it failed; `unknown` and `poison` may have been applied all the same. Null: it has not. */
-  readonly error: { readonly reason: string; readonly message: string } | null
+  readonly error: {
+    readonly reason: string
+    readonly message: string
+    /** With `invalid`: what is wrong with the data, and where. */
+    readonly issues?: readonly RefusedIssue[]
+  } | null
 }
 
 export interface GapMessage {
@@ -94,7 +99,7 @@ export class MessageLog {
     }
     if (draft === undefined) return
     const { state } = change
-    const error = state === 'failed' ? { reason: change.reason, message: change.message } : null
+    const error = state === 'failed' ? failureOf(change) : null
     this.#setDrafts(this.#drafts.map((other) => (other === draft ? { ...draft, state, error } : other)))
     if (change.state === 'kept') this.#keptAt.set(change.mark, change.position?.offset ?? 0)
     this.#forgetPassed()
@@ -138,6 +143,10 @@ export class MessageLog {
     if (this.#logged.length > this.max) this.#logged.splice(0, this.#logged.length - this.max)
     this.#all = null
   }
+}
+
+function failureOf({ reason, message, issues }: Extract<PublishChange, { state: 'failed' }>): Draft['error'] {
+  return issues === undefined ? { reason, message } : { reason, message, issues }
 }
 
 function draftOf(mark: string, data: Data): Draft {
