@@ -1,7 +1,6 @@
 // A piece of a tail: entries of one epoch as ready-to-send bytes (whole frames) in one piece of memory. Bytes are written
 // once, never moved and never reused, because transports keep references to them until the kernel took them.
 
-import type { EncodableEntry } from '../protocol/encode.js'
 import type { Position } from '../protocol/position.js'
 import type { Encoding } from './encoding.js'
 
@@ -13,10 +12,10 @@ export function nextCapacity(beforeBytes: number): number {
   return Math.min(largestBytes, Math.max(smallestBytes, beforeBytes * 2))
 }
 
-export interface SegmentStart {
-  readonly room: string
-  readonly encoding: Encoding
-  readonly capacity: number
+/** An entry as its encoding has it, not yet put anywhere. */
+export interface EncodedEntry {
+  readonly position: Position
+  readonly encoded: string | Uint8Array
 }
 
 export class Segment {
@@ -38,17 +37,20 @@ export class Segment {
   }
 
   /** A segment with its first entry; larger than `capacity` when the entry is. */
-  static startedWith(start: SegmentStart, entry: EncodableEntry, nowMs: number): Segment {
-    const { room, encoding, capacity } = start
-    const frame = encoding.entry(room, entry)
-    const segment = new Segment(encoding, entry.position, Math.max(capacity, encoding.length(frame)))
-    if (!segment.#add(frame, entry.position.tag, nowMs)) throw new Error(`an entry of ${room} has another length`)
+  static startedWith(entry: EncodedEntry, encoding: Encoding, capacity: number, nowMs: number): Segment {
+    const segment = new Segment(encoding, entry.position, Math.max(capacity, encoding.length(entry.encoded)))
+    if (!segment.add(entry, nowMs)) throw new Error(`entry ${entry.position.offset} has another length`)
     return segment
   }
 
   /** False, and nothing was added, when it does not fit. The entry must be the next one, of the same epoch. */
-  add(room: string, entry: EncodableEntry, nowMs: number): boolean {
-    return this.#add(this.#encoding.entry(room, entry), entry.position.tag, nowMs)
+  add({ position, encoded }: EncodedEntry, nowMs: number): boolean {
+    const end = this.#encoding.write(encoded, this.#bytes, this.#ends.at(-1) ?? 0)
+    if (end === -1) return false
+    this.#ends.push(end)
+    this.#tags.push(position.tag)
+    this.lastAddedMs = nowMs
+    return true
   }
 
   get lastOffset(): number {
@@ -83,15 +85,6 @@ export class Segment {
   /** The frames `after + 1 … to`: a view, never a copy. */
   frames(after: number, to: number): Uint8Array {
     return this.#bytes.subarray(this.#startOf(after + 1), this.#endOf(to))
-  }
-
-  #add(frame: string | Uint8Array, tag: string, nowMs: number): boolean {
-    const end = this.#encoding.write(frame, this.#bytes, this.#ends.at(-1) ?? 0)
-    if (end === -1) return false
-    this.#ends.push(end)
-    this.#tags.push(tag)
-    this.lastAddedMs = nowMs
-    return true
   }
 
   #startOf(offset: number): number {

@@ -5,7 +5,7 @@ import type { EncodableEntry } from '../protocol/encode.js'
 import type { Position } from '../protocol/position.js'
 import { type Encoding, webSocketFrames } from './encoding.js'
 import { entryOfFrame } from './decode-frame.js'
-import { nextCapacity, Segment } from './segment.js'
+import { type EncodedEntry, nextCapacity, Segment } from './segment.js'
 import type { Tails } from './tails.js'
 
 export interface TailLimits {
@@ -85,9 +85,10 @@ export class Tail {
     if (position.offset !== this.#head.offset + 1) {
       throw new Error(`the tail of ${this.#room} is at ${this.#head.offset}, not before ${position.offset}`)
     }
+    const encoded = this.#encoded(entry)
     const last = this.#segments.at(-1)
-    if (last === undefined || last.epoch !== position.epoch || !last.add(this.#room, entry, nowMs)) {
-      this.#grow(this.#started(entry, last, nowMs))
+    if (last === undefined || last.epoch !== position.epoch || !last.add(encoded, nowMs)) {
+      this.#grow(this.#started(encoded, last, nowMs))
     }
     this.#head = position
     this.#memo = null
@@ -103,8 +104,9 @@ export class Tail {
     const built: Segment[] = []
     for (const entry of entries) {
       const segment = built.at(-1)
-      if (segment?.epoch === entry.position.epoch && segment.add(this.#room, entry, nowMs)) continue
-      built.push(this.#started(entry, segment, nowMs))
+      const encoded = this.#encoded(entry)
+      if (segment?.epoch === entry.position.epoch && segment.add(encoded, nowMs)) continue
+      built.push(this.#started(encoded, segment, nowMs))
     }
     const bytes = built.reduce((sum, segment) => sum + segment.capacity, 0)
     if (this.#capacity + bytes > this.#limits.bytesMax) return
@@ -207,9 +209,12 @@ export class Tail {
     return true
   }
 
-  #started(entry: EncodableEntry, before: Segment | undefined, nowMs: number): Segment {
-    const capacity = nextCapacity(before?.capacity ?? 0)
-    return Segment.startedWith({ room: this.#room, encoding: this.#encoding, capacity }, entry, nowMs)
+  #encoded(entry: EncodableEntry): EncodedEntry {
+    return { position: entry.position, encoded: this.#encoding.entry(this.#room, entry) }
+  }
+
+  #started(entry: EncodedEntry, before: Segment | undefined, nowMs: number): Segment {
+    return Segment.startedWith(entry, this.#encoding, nextCapacity(before?.capacity ?? 0), nowMs)
   }
 
   #grow(segment: Segment): void {
