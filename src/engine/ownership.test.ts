@@ -46,6 +46,23 @@ describe('takeover', () => {
     expect((await node.engine.row(ann.current.id))?.status.state).toBe('live')
   })
 
+  test('[OWN-15] fenced by a write from a future that a store has lost, a session comes again until it may write', async () => {
+    const { clock, node } = await oneNode()
+    const ann = new Client(node, 'ann')
+    await joined(clock, ann, node)
+    const publish = () =>
+      within(clock, node.engine.publish(ann.current, 'r', { producer: null, mark: 'm', key: null, data: 1 }))
+    await within(clock, node.engine.store.touch({ session: ann.current.id, generation: 3 }, ['r']))
+    for (let generation = 1; generation < 3; generation++) {
+      expect(ann.current.generation).toBe(generation)
+      expect(await publish()).toMatchObject({ kind: 'fenced' })
+      await clock.advance(10_000)
+      expect(ann.wire.bye).toMatchObject({ reason: 'moved', kept: true, retry: true })
+      await joined(clock, ann, node)
+    }
+    expect(await publish()).toMatchObject({ kind: 'appended' })
+  })
+
   test('[OWN-2] [S37] [I35] over two nodes the newest attach wins, the loser hears of it and can write nothing', async () => {
     const { clock, n1, n2 } = await twoNodes()
     const ann = new Client(n1, 'ann')

@@ -47,17 +47,21 @@ interface Publication extends Omit<PublishAsk, 'data'> {
 export class Publishing {
   readonly #core: Core
   readonly #rooms: Rooms
+  readonly #fenced = new WeakSet<Session>()
 
   constructor(core: Core, rooms: Rooms) {
     this.#core = core
     this.#rooms = rooms
   }
 
-  bySession(session: Session, room: string, ask: PublishAsk): Promise<Appended> {
+  async bySession(session: Session, room: string, ask: PublishAsk): Promise<Appended> {
     const { id, user, owner, generation } = session
     // Another connection owns it, or it is over: the store would say so as soon as the newer one has touched the room.
-    if (session.isOver) return Promise.resolve({ kind: 'fenced', generation })
-    return this.#append(room, { ...ask, data: storedData(ask.data), by: { session: id, user }, fence: owner })
+    if (session.isOver) return { kind: 'fenced', generation }
+    const by = { session: id, user }
+    const appended = await this.#append(room, { ...ask, data: storedData(ask.data), by, fence: owner })
+    if (appended.kind === 'fenced') this.#wasFenced(session)
+    return appended
   }
 
   /** Over HTTP, which has no sessions. */
@@ -85,6 +89,19 @@ export class Publishing {
       members: () => this.#members(name),
       remove: (user) => this.#remove(name, user),
     }
+  }
+
+  /**
+   * A newer connection would be heard of by now. If none is, the room remembers a generation that the sessions do not: a
+   * store was set back, and a write of before came late. Coming again raises the generation, as often as it takes.
+   */
+  #wasFenced(session: Session): void {
+    const { tickMs, storeDeadlineMs } = this.#core.settings
+    if (this.#fenced.has(session)) return
+    this.#fenced.add(session)
+    this.#core.after(tickMs + storeDeadlineMs, () => {
+      if (session.isServed) session.outlet.close({ reason: 'moved', kept: true })
+    })
   }
 
   async #append(room: string, { by, fence, producer, mark, key, data }: Publication): Promise<Appended> {
