@@ -145,7 +145,12 @@ export const faultTable: readonly FaultRow[] = [
   { id: 'F49', what: 'failover loses the meta data only', how: '`rebirth` same underneath running servers' },
   { id: 'F50', what: 'FLUSHALL', how: '`rebirth` empty underneath running servers' },
   { id: 'F51', what: 'eviction of some keys', how: null, why: 'the memory store cannot lose a part of a room' },
-  { id: 'F52', what: 'script timeout, BUSY, OOM', how: '`store-fails` before', why: 'without the words of Redis' },
+  {
+    id: 'F52',
+    what: 'script timeout, BUSY, OOM',
+    how: '`store-fails` before, `store-hangs`',
+    why: 'without the words of Redis',
+  },
   { id: 'F53', what: 'a hint is lost, the entry is kept', how: '`hints-lost`, and a share of hints in many seeds' },
   { id: 'F54', what: 'hints come twice or late', how: 'a share of hints in many seeds; later ones overtake' },
   {
@@ -167,7 +172,7 @@ export const faultTable: readonly FaultRow[] = [
     how: null,
     why: 'operations of the memory store are atomic',
   },
-  { id: 'F59', what: 'store latency of 2 s', how: '`store-slow`' },
+  { id: 'F59', what: 'store latency of 2 s', how: '`store-slow`, `store-hangs`' },
   { id: 'F60', what: 'the result of a script is unknown', how: '`store-fails` after' },
   {
     id: 'F61',

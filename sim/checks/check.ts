@@ -13,6 +13,8 @@ export interface Broken {
 export interface Invariant {
   readonly id: string
   readonly holds: string
+  /** What it does not judge, for the trust page. Absent: see its code. */
+  readonly excuses?: string
   /** What is not judged, and why. Absent: nothing is excused. */
   readonly excused?: string
   readonly broken: (truth: Truth, plan: Plan) => readonly Broken[]

@@ -7,6 +7,7 @@ import type { Broken, Invariant } from './check.js'
 const everybodyConnected: Invariant = {
   id: 'I57',
   holds: `every client is connected within ${liveWithinMs / 1000} s of healing, in all rooms that he wants`,
+  excuses: 'rooms that deny or remove him, where rights were changed or hooks failed',
   broken: (truth) => {
     const mayBeRefused =
       truth.of('op').some(({ what }) => what === 'ban' || what === 'remove') ||
@@ -51,6 +52,7 @@ const expectedErrors = [ourThrow, 'sim: the storage is full', 'sim: there is no 
 const noCrash: Invariant = {
   id: 'I54',
   holds: 'no input and no failure makes an error that nobody expects, on either side',
+  excuses: 'what the simulated store, hooks, storage and listeners say when they are told to fail',
   broken: (truth) => {
     const breaches = truth.of('breach').map(({ step, what }): Broken => ({ step, what }))
     const reports = truth
@@ -68,6 +70,7 @@ const noCrash: Invariant = {
 const stopsInTime: Invariant = {
   id: 'I60',
   holds: 'a server that is stopped has ended within 20 s, unless it was paused',
+  excuses: 'runs with a paused server or one whose clock is wrong',
   broken: (truth) =>
     truth.of('server').flatMap(({ node, now, atMs, step }) => {
       if (now !== 'stopping' || truth.of('fault').some(({ what }) => what === 'pause-server' || what === 'skew-server'))

@@ -7,6 +7,8 @@ import type { Broken, Invariant } from './check.js'
 const eventual: Invariant = {
   id: 'I39',
   holds: 'in the end a room shows the sessions that are in it, and nobody else',
+  excuses:
+    'members that a store has lost while its servers ran on may stay; who did not ask for the room again may be shown or not',
   broken: (truth, plan) => {
     const rows = truth.of('end-row')
     const shown = new Set(plan.config.rooms.filter(({ graceMs }) => graceMs !== null).map(({ name }) => name))
@@ -31,6 +33,7 @@ const eventual: Invariant = {
 const sameEverywhere: Invariant = {
   id: 'I41',
   holds: 'in the end every watcher sees what the board of the room has',
+  excuses: 'rooms whose board changed within the last poll',
   broken: (truth, plan) =>
     truth.of('end-room').flatMap(({ by, room, place, members, step, atMs }) => {
       const board = truth.of('end-log').find((log) => log.room === room)

@@ -27,8 +27,7 @@ export function gather(root: string): Facts {
   const checks = new Map<string, { kind: 'checked' | 'within' | 'not'; words: string }>()
   for (const [id, words] of Object.entries(notYet)) checks.set(id, { kind: 'not', words })
   for (const [id, words] of Object.entries(coveredBy)) checks.set(id, { kind: 'within', words })
-  for (const { id, holds, ...more } of invariants) {
-    const { excuses } = more as { readonly excuses?: string }
+  for (const { id, holds, excuses } of invariants) {
     checks.set(id, { kind: 'checked', words: excuses === undefined ? holds : `${holds}. Excused: ${excuses}` })
   }
   const recorded = existsSync(join(root, 'sim/bugs.txt'))

@@ -19,7 +19,8 @@ Holdfast is tested by a **simulator**: the real client, the real engine and serv
 in memory; only the socket, the clock and the randomness are replaced. Each seed is another world, another workload and another choice of
 faults; all invariants are judged on everything that was observed, first while things break, then, when everything is healed, whether
 everybody comes back within a bound. Beside it are **tests over real sockets and real browsers** (\`test/\`) and **unit tests** (beside the
-sources). There is **no crash test** yet: no store on a disk is there to crash.
+sources). There is **no crash test** yet: no test kills
+a server process that writes to a disk.
 `
 
 function runs({ volumes, keptSeeds }: Facts): string {
@@ -62,7 +63,7 @@ function checked({ checks, named }: Facts): string {
   })
   return `## Invariants, and where each is checked
 
-\`yes\`: the simulator judges it by those words. \`within others\`: these say the same or more. Tests: those that name it in a title.
+\`yes\`: the simulator judges it by those words, but for what is named as excused (not named yet for every check: its code says it). \`within others\`: these say the same or more. Tests: those that name it in a title.
 
 ${table(['', 'invariant', 'simulator', 'what is checked there, or why not', 'tests'], rows)}`
 }
