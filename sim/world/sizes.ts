@@ -6,8 +6,8 @@ import type { Config } from '../config.js'
 import type { Trace } from '../trace.js'
 import type { TestProcess } from '../../src/testing/test-process.js'
 
-/** Beyond its payload a frame has a head, and a segment of a tail is made for more than one. */
-const segmentSpare = 16_384
+/** Of a tail the newest entry stays; beyond its payload it has a head. */
+const headBytesMax = 2_048
 /** Sockets of tabs that are gone and of strangers, until they are found dead. */
 const deadLinksMax = 60
 
@@ -41,7 +41,7 @@ function boundsOf(config: Config): Readonly<Record<keyof EngineSizes, number>> {
   const settings = readSettings(config.settings)
   const roomCount = config.rooms.length
   const connections = config.tabs.length + deadLinksMax
-  const tailBytes = Math.max(settings.tailBytesMax, settings.payloadBytesMax + segmentSpare)
+  const tailBytes = Math.max(settings.tailBytesMax, settings.payloadBytesMax + headBytesMax)
   return {
     connections,
     sessions: connections,

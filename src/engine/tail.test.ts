@@ -136,6 +136,15 @@ describe('bounds', () => {
     expect(offsetsOf(tail.slice(500, 10))).toEqual([501])
   })
 
+  test('[TAIL-6] by pinned bytes, also where a bound is less than a large segment', () => {
+    const tail = tailOf({ bytesMax: 1_024 })
+    for (let offset = 1; offset <= 500; offset++) {
+      tail.append(entryAt(offset), 0)
+      expect(tail.pinnedBytes).toBeLessThanOrEqual(1_024)
+    }
+    expect(tail.first).toBeLessThanOrEqual(500)
+  })
+
   test('[TAIL-6] by age, also in a room that has become quiet; the head is kept', () => {
     const tail = filled(5, { ageMs: 1_000 })
     tail.age(1_000)

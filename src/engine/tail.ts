@@ -10,7 +10,7 @@ import type { Tails } from './tails.js'
 
 export interface TailLimits {
   readonly entriesMax: number
-  /** Of pinned memory. The newest segment stays however large it is. */
+  /** Of pinned memory. The newest entry stays however large it is. */
   readonly bytesMax: number
   readonly ageMs: number
 }
@@ -214,7 +214,9 @@ export class Tail {
   }
 
   #started(entry: EncodedEntry, before: Segment | undefined, nowMs: number): Segment {
-    return Segment.startedWith(entry, this.#encoding, nextCapacity(before?.capacity ?? 0), nowMs)
+    // The newest one always stays: it alone must not be more than a tail may pin.
+    const capacity = Math.min(this.#limits.bytesMax, nextCapacity(before?.capacity ?? 0))
+    return Segment.startedWith(entry, this.#encoding, capacity, nowMs)
   }
 
   #grow(segment: Segment): void {
