@@ -246,6 +246,24 @@ describe('the end of a stream', () => {
     ])
   })
 
+  test('[SSE-9] who is refused for now is told by an event, since an EventSource gives up after any other status', async () => {
+    const server = await start({ settings: { connectionsMax: 1 } })
+    const stream = await follow(server, 'a')
+    await stream.until(isLive)
+    const refused = await follow(server, 'a')
+    await refused.ended
+    expect([refused.status, refused.headers['content-type']]).toEqual([200, 'text/event-stream'])
+    const [bye] = refused.told
+    expect([bye?.event, JSON.parse(bye?.data ?? '')]).toMatchObject(['bye', { reason: 'overloaded', retry: true }])
+    expect(refused.retryMs()).toBeGreaterThanOrEqual(2_000)
+
+    const closing = server.close({ drainMs: 500 })
+    const late = await follow(server, 'a')
+    await late.ended
+    expect(late.told.at(-1)?.data).toMatch(/"reason":"drain"/)
+    await closing
+  })
+
   test('[SSE-7] a reader that goes away leaves nothing behind', async () => {
     const server = await start()
     const stream = await follow(server, 'a')

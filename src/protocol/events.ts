@@ -65,7 +65,8 @@ function gapEvent({ reason, from, to, next }: Omit<GapFrame, 'type' | 'room'>): 
   return `event: gap\nid: ${token}\ndata: ${JSON.stringify({ reason, from, to, next: token })}\n\n`
 }
 
-function byeEvent({ reason, message, retry, afterMs }: Bye): string {
+/** The last event of a stream. */
+export function byeEvent({ reason, message, retry, afterMs }: Pick<Bye, 'reason' | 'message' | 'retry' | 'afterMs'>) {
   const hint = afterMs === undefined ? '' : `retry: ${Math.ceil(afterMs)}\n`
   const told = { reason, message, retry, ...(afterMs === undefined ? {} : { afterMs }) }
   return `event: bye\n${hint}data: ${JSON.stringify(told)}\n\n`

@@ -14,7 +14,7 @@ import { credentialsOf } from './access.js'
 import { type CorsQuestion, corsHeaders, isAskerAllowed, preflight } from './cors.js'
 import { jsonResponse, publishEntry, readEntries } from './entries.js'
 import { openapi } from './openapi.js'
-import { no, type Problem, problemResponse, reasonHeader } from './problem.js'
+import { no, type Problem, problemResponse, problemStream, reasonHeader } from './problem.js'
 import { createRates } from './rates.js'
 import { send } from './send.js'
 import { openRoomStream } from './stream.js'
@@ -98,7 +98,7 @@ async function answer(
   headers.set('X-Content-Type-Options', 'nosniff')
   const refuse = (problem: Problem) => {
     api.log.happened('refusal', { reason: problem.reason, address: peer.address, origin: peer.origin })
-    return send(outgoing, incoming, problemResponse(problem), headers)
+    return tell(api, { incoming, outgoing, headers }, problemResponse(problem))
   }
   if (isClosed) return refuse({ reason: 'drain', detail: 'come again', afterMs: restMs })
   const place = door.enter(peer.address)
@@ -122,7 +122,19 @@ async function answer(
   if (response.headers.has(taken)) return
   const reason = response.headers.get(reasonHeader)
   if (reason !== null) api.log.happened('refusal', { reason, address: peer.address, origin: peer.origin })
-  await send(outgoing, incoming, response, headers)
+  await tell(api, visit, response)
+}
+
+/** Writes the answer; a refusal in the words of who asks. */
+async function tell(
+  { chance }: ApiContext,
+  { incoming, outgoing, headers }: Pick<Visit, 'incoming' | 'outgoing' | 'headers'>,
+  response: Response,
+): Promise<void> {
+  const isReader = incoming.method === 'GET' && (incoming.headers.accept ?? '').includes('text/event-stream')
+  const isRefusal = isReader && response.headers.has(reasonHeader)
+  const stream = isRefusal ? await problemStream(response, chance.fraction()) : null
+  await send(outgoing, incoming, stream ?? response, headers)
 }
 
 /** Marks a response that was written already, or is being written. */

@@ -102,7 +102,7 @@ const streamRoom = {
   operationId: 'streamRoom',
   summary: 'Entries of a room as they come, as server-sent events.',
   description:
-    'An event without a name is an Entry, its id the position. `gap` (Gap), `live` (the head was reached) and `bye` (Bye, the last one) are told by name. Comments are beats.',
+    'An event without a name is an Entry, its id the position. `gap` (Gap), `live` (the head was reached) and `bye` (Bye, the last one) are told by name. Comments are beats. With `Accept: text/event-stream` what may be repeated is refused by 200 and one `bye`: browsers give up after any other status.',
   parameters: [
     after,
     query('last', { type: 'integer', minimum: 0 }, 'Without a position: start so many before the head.'),

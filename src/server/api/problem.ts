@@ -1,6 +1,7 @@
 // Every "no" of the HTTP API: a closed union of reasons, each with its status, told as RFC 9457 says. The words are those
 // of the socket wherever it has the same "no".
 
+import { byeEvent } from '../../protocol/events.js'
 import type { RefusedIssue } from '../../protocol/frames.js'
 
 export interface ProblemRow {
@@ -66,6 +67,20 @@ export const no = (reason: ProblemReason, detail: string, more: Partial<Problem>
 export function problemType(reason: ProblemReason): string {
   return `urn:holdfast:problem:${reason}`
 }
+
+/**
+ * The same for a browser's EventSource, which would never come back after another status than 200: one `bye`, and the
+ * time to come back. Null: it is not to come back.
+ */
+export async function problemStream(response: Response, spread: number): Promise<Response | null> {
+  const told: Partial<Problem> & { retry?: boolean } = await response.clone().json()
+  if (told.retry !== true || told.reason === undefined) return null
+  const afterMs = (told.afterMs ?? leastMs) * (1 + spread)
+  const bye = byeEvent({ reason: told.reason, message: told.detail ?? '', retry: true, afterMs })
+  return new Response(bye, { headers: { 'Content-Type': 'text/event-stream', [reasonHeader]: told.reason } })
+}
+
+const leastMs = 1_000
 
 /** The reason once more, for logs of proxies and ours. */
 export const reasonHeader = 'Holdfast-Reason'
