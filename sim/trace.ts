@@ -49,6 +49,12 @@ export type Happened =
     }
   | { readonly kind: 'attach-refused'; readonly session: string | null; readonly how: string; readonly node: string }
   | { readonly kind: 'detached'; readonly session: string; readonly generation: number; readonly how: string }
+  | {
+      readonly kind: 'touched'
+      readonly session: string
+      readonly generation: number
+      readonly rooms: readonly string[]
+    }
   /** A drop was decided: its connection ended, or (`silentMs`) its node was not heard of for so long. */
   | {
       readonly kind: 'dropped'

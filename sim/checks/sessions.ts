@@ -1,5 +1,6 @@
 // Sessions: one owner, nobody locked out, nobody forgotten early, ends told once.
 
+import type { Plan } from '../plan.js'
 import { dropOf, hasLost, hasLostSession, isForgetful, type Of, type Truth } from '../truth.js'
 import type { Broken, Invariant } from './check.js'
 
@@ -25,21 +26,45 @@ const fenceMonotone: Invariant = {
 
 const fenceEnforced: Invariant = {
   id: 'I30',
-  holds: 'in a room no entry of an older generation of a session stands behind one of a newer',
-  broken: ({ lives }) =>
-    lives.flatMap((life) =>
-      [...life.logs.values()].flatMap((log) => {
-        const last = new Map<string, number>()
-        return log.flatMap(({ session, generation, step, room }) => {
-          if (session === null) return []
-          const before = last.get(session) ?? 0
-          last.set(session, generation)
-          return generation >= before
-            ? []
-            : [{ step, what: `${session} wrote to ${room} as ${generation} after ${before}` }]
-        })
-      }),
-    ),
+  holds: 'in a room no entry of an older generation of a session stands behind one of a newer, or behind its touch',
+  broken: (truth, plan) => [...writtenBehind(truth), ...writtenAfterTouch(truth, plan)],
+}
+
+function writtenBehind({ lives }: Truth): Broken[] {
+  return lives.flatMap((life) =>
+    [...life.logs.values()].flatMap((log) => {
+      const last = new Map<string, number>()
+      return log.flatMap(({ session, generation, step, room }) => {
+        if (session === null) return []
+        const before = last.get(session) ?? 0
+        last.set(session, generation)
+        return generation >= before
+          ? []
+          : [{ step, what: `${session} wrote to ${room} as ${generation} after ${before}` }]
+      })
+    }),
+  )
+}
+
+/** Rooms that forget soon forget touches too. */
+function writtenAfterTouch(truth: Truth, plan: Plan): Broken[] {
+  const lasting = new Set(plan.config.rooms.filter(({ producerAgeMs }) => producerAgeMs >= 1e9).map(({ name }) => name))
+  const touched = new Map<string, number>()
+  return truth.records.flatMap((record, step): Broken[] => {
+    if (record.kind === 'life' && !record.isWhole) touched.clear()
+    if (record.kind === 'touched') {
+      for (const room of record.rooms) {
+        const key = `${record.session} ${room}`
+        touched.set(key, Math.max(record.generation, touched.get(key) ?? 0))
+      }
+    }
+    if (record.kind !== 'appended' || record.session === null || !lasting.has(record.room)) return []
+    const { session, room, generation } = record
+    const newer = touched.get(`${session} ${room}`) ?? 0
+    return generation >= newer
+      ? []
+      : [{ step, what: `${session} wrote to ${room} as ${generation}, touched by ${newer}` }]
+  })
 }
 
 const oneOwner: Invariant = {

@@ -114,6 +114,8 @@ export class SharedStore {
       append: ([ask], answer) => this.#appended(ask as Append, answer as Appended),
       attach: ([ask], answer) => this.#attached(ask as Attach, answer as Attached),
       detach: ([owner], answer) => this.#detached(owner as Owner, answer as OwnerAnswer),
+      touch: ([owner, rooms]) =>
+        this.#trace.add({ kind: 'touched', ...(owner as Owner), rooms: rooms as readonly string[] }),
       changeBoard: ([ask], answer) => this.#shown(ask as ChangeBoard, answer as BoardChanged),
       tick: ([ask]) => this.#ticked(ask as Tick),
     }
