@@ -87,6 +87,8 @@ function goneEarly(truth: Truth, { session, room, step }: Of<'shown'>): string |
   )
   const tabs = new Set([...pages].map((by) => by.split('.')[0]))
   const hasLeft = truth.of('leave').some((leave) => leave.room === room && pages.has(leave.by) && isBefore(leave))
+  // Who is denied the room after a drop is not in it any more.
+  const isDenied = truth.of('denied').some((one) => one.room === room && pages.has(one.by) && isBefore(one))
   const loadedCount = truth.of('page').filter((page) => {
     return page.now === 'loaded' && tabs.has(page.by.split('.')[0]) && isBefore(page)
   }).length
@@ -95,7 +97,9 @@ function goneEarly(truth: Truth, { session, room, step }: Of<'shown'>): string |
     return at < step && (what === 'ban' || what === 'remove') && (item as { room?: string }).room === room
   })
   const isLost = hasLostSession(truth, session, 0, step)
-  return hasEnded || hasLeft || loadedCount > 1 || isTakenOut || isLost ? null : 'shown gone, but never left'
+  return hasEnded || hasLeft || loadedCount > 1 || isTakenOut || isDenied || isLost
+    ? null
+    : 'shown gone, but never left'
 }
 
 export const presenceInvariants: readonly Invariant[] = [eventual, noFlap, sameEverywhere]

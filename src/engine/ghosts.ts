@@ -1,7 +1,7 @@
 // Members that a board shows and that are not there: written by a node that died, or for a life of the store that is
 // lost. Nobody else would take them off, so the boards of the rooms in memory are looked through, a few rows at a time.
 
-import type { BoardItem, SessionRow } from '../store/store.js'
+import type { BoardItem } from '../store/store.js'
 import type { Core } from './core.js'
 import { presenceBoard } from './members.js'
 import type { Room } from './room.js'
@@ -67,8 +67,10 @@ export class Ghosts {
 
   async #look(room: string, item: BoardItem, doubted: Set<BoardItem>): Promise<void> {
     const row = await this.#core.ask((store) => store.session(item.key))
-    if (isThere(row, room, item)) return
-    if (mayReturn(row, item) && !this.#doubted.has(item)) return void doubted.add(item)
+    const isOver = row === null || row.status.state === 'ended'
+    if (!isOver && row.rooms[room] !== undefined) return
+    // Only who lives on may come back under the generation that the board shows.
+    if (!isOver && !this.#doubted.has(item)) return void doubted.add(item)
     const itemsMax = this.#core.roomOptions(room)?.presence?.membersMax ?? 0
     const removed = [{ key: item.key, fence: item.fence }]
     await this.#core.ask((store) => store.changeBoard({ room, board: presenceBoard, set: [], removed, itemsMax }))
@@ -77,13 +79,4 @@ export class Ghosts {
   #rest(): Promise<void> {
     return new Promise((resolve) => this.#core.after(this.#core.settings.tickMs, resolve))
   }
-}
-
-function isThere(row: SessionRow | null, room: string, item: BoardItem): boolean {
-  return row !== null && row.status.state !== 'ended' && row.rooms[room] !== undefined && item.fence <= row.generation
-}
-
-/** Only who lives on may come back under the generation that the board shows. */
-function mayReturn(row: SessionRow | null, item: BoardItem): boolean {
-  return row !== null && row.status.state !== 'ended' && item.fence <= row.generation
 }
