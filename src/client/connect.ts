@@ -146,7 +146,10 @@ function createParts(url: string, options: ConnectOptions, platform: Platform, c
     dial: options.dial ?? platform.dial,
     report: log === null ? platform.report : (error) => log.warn({ error }, 'a listener threw'),
     outbox,
-    stored: kept.outbox === undefined ? null : { store: kept.outbox, scope: place, ageMs: outbox.ageMs },
+    stored:
+      kept.outbox === undefined
+        ? null
+        : { store: kept.outbox, scope: place, ageMs: outbox.ageMs, isGuest: () => core.identity.isGuest },
     health: { quietMs: 1_000, lostMs: 30_000, ...options.health },
     settings: {
       ...backoffOf(reconnect === false ? {} : reconnect),

@@ -75,6 +75,11 @@ export class Identity {
     this.#options.auth = auth
   }
 
+  /** True: nobody signs in; the device's key proves who it is. */
+  get isGuest(): boolean {
+    return this.#options.auth === null
+  }
+
   /** Who this tab was last welcomed as; null: nobody, or it is a copy of another tab. Never rejects. */
   async stored(): Promise<string | null> {
     this.#loading ??= this.#load()

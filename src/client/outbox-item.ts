@@ -54,6 +54,8 @@ export interface Item extends OutboxItem {
   readonly madeAtMs: number
   /** What is stored of it says that bytes of it may have been sent. */
   isMarked: boolean
+  /** Another page may have it by now: what becomes of it is not for this one to say. */
+  isLent: boolean
   /** Where the room was before it was first sent; null: that was not known then; undefined: it was not sent. */
   sentAfter: Position | null | undefined
   isInFlight: boolean
@@ -91,7 +93,14 @@ export function made(draft: Draft, own: Pick<Item, 'producer' | 'seq' | 'wallMs'
   return { ...draft, ...own, ...fresh }
 }
 
-const fresh = { sentAfter: undefined, isInFlight: false, isDoubtful: false, refusals: 0, deaths: 0 } as const
+const fresh = {
+  isLent: false,
+  sentAfter: undefined,
+  isInFlight: false,
+  isDoubtful: false,
+  refusals: 0,
+  deaths: 0,
+} as const
 
 /** A publish of a page before this one, unchanged. */
 export function adopted(stored: StoredItem, ageMs: number, nowMs: number, wallMs: number): Item {
@@ -104,9 +113,9 @@ export function adopted(stored: StoredItem, ageMs: number, nowMs: number, wallMs
   return { ...fresh, ...told, bytes: data.length, isMarked: again, isDoubtful: again, sentAfter }
 }
 
-/** Never sent, or every sending was answered as not applied. */
+/** Never sent, or every sending was answered as not applied; and nobody else can be sending it. */
 export function isUnsent(item: Item): boolean {
-  return !item.isInFlight && !item.isDoubtful
+  return !item.isInFlight && !item.isDoubtful && !item.isLent
 }
 
 export function expiryMs(item: Item): number {

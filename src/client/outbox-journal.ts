@@ -13,7 +13,7 @@ export class Journal {
   #shelf: OutboxShelf | null = null
   #isUsable: boolean
   readonly #held = new Set<string>()
-  #queue: StoredChange[] = []
+  #queue: (() => StoredChange)[] = []
   #opening: Promise<void> = Promise.resolve()
   #writing: Promise<void> | null = null
 
@@ -29,18 +29,19 @@ export class Journal {
     return this.#isUsable
   }
 
-  /** Opens the storage; what is written meanwhile waits for it. Never rejects. */
-  open(store: OutboxStore, scope: string): Promise<void> {
+  /** Opens the storage; what is written meanwhile waits for it, and until it is `known` whose it is. Never rejects. */
+  open(store: OutboxStore, scope: string, known: Promise<void>): Promise<void> {
     this.#opening = this.#try(async () => {
       const opening = store.open(scope)
       // One that opens too late is closed.
       opening.then((shelf) => this.#isUsable || shelf.close()).catch(() => {})
       this.#shelf = await within(this.#clock, patienceMs, opening)
-    }).then(() => {})
+    }).then(() => known)
     return this.#opening
   }
 
-  write(change: StoredChange): void {
+  /** `change` is made when it is written. */
+  write(change: () => StoredChange): void {
     if (!this.#isUsable) return
     this.#queue.push(change)
     this.#writing ??= this.#writeAll()
@@ -78,7 +79,8 @@ export class Journal {
     // Whoever had them may have settled some since they were seen.
     const there = (await this.read()).filter(({ producer }) => taken.includes(producer))
     const ours = there.filter(isOurs)
-    for (const { producer, seq } of there.filter((item) => !isOurs(item))) this.write({ remove: { producer, seq } })
+    for (const { producer, seq } of there.filter((item) => !isOurs(item)))
+      this.write(() => ({ remove: { producer, seq } }))
     await this.kept()
     this.letGo(taken.filter((producer) => !ours.some((item) => item.producer === producer)))
     return ours
@@ -108,7 +110,7 @@ export class Journal {
     // A whole turn's changes go together.
     await this.#opening
     while (this.#queue.length > 0) {
-      const changes = this.#queue
+      const changes = this.#queue.map((change) => change())
       this.#queue = []
       await this.#ask((shelf) => shelf.write(changes))
     }

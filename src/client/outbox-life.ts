@@ -15,7 +15,13 @@ export interface LifeOptions {
   readonly clock: Clock
   readonly newProducer: () => string
   /** Null: there is no storage. What waits for longer than `ageMs` for a user who does not come back is forgotten. */
-  readonly stored: { readonly store: OutboxStore; readonly scope: string; readonly ageMs: number } | null
+  readonly stored: {
+    readonly store: OutboxStore
+    readonly scope: string
+    readonly ageMs: number
+    /** True: nobody signs in, the profile itself is the user. */
+    readonly isGuest: () => boolean
+  } | null
 }
 
 export interface LifeHost {
@@ -54,9 +60,11 @@ export class OutboxLife {
     const { stored } = this.#options
     if (stored === null) return
     this.#wait(async () => {
-      await this.#journal.open(stored.store, stored.scope)
+      const known = user.then((name) => {
+        this.#user ??= name
+      })
+      await this.#journal.open(stored.store, stored.scope, known)
       await this.#journal.hold(this.#outbox.producer)
-      this.#user = await user
       await this.#adopt()
     })
   }
@@ -76,13 +84,13 @@ export class OutboxLife {
 
   keep(item: OutboxItem, again: boolean, sentAfter: Position | null): void {
     const { producer, seq, room, mark, key = null, data, wallMs, ttlMs } = item
-    const put = { producer, seq, room, mark, key, data, ttlMs, again, sentAfter, user: this.#user, madeAtMs: wallMs }
-    this.#journal.write({ put })
+    const told = { producer, seq, room, mark, key, data, ttlMs, again, sentAfter, madeAtMs: wallMs }
+    this.#journal.write(() => ({ put: { ...told, user: this.#user } }))
   }
 
   settled({ producer, seq }: OutboxItem, result: PublishResult): void {
     if (result.kind === 'failed' && result.reason === 'handed-on') return
-    this.#journal.write({ remove: { producer, seq } })
+    this.#journal.write(() => ({ remove: { producer, seq } }))
     const isOver = producer !== this.#outbox.producer && !this.#outbox.producers.has(producer)
     if (isOver) void this.#journal.kept().then(() => this.#isFrozen || this.#journal.letGo([producer]))
   }
@@ -102,6 +110,8 @@ export class OutboxLife {
     if (this.#isFrozen) return
     this.#isFrozen = true
     this.#cancelLook()
+    if (!this.#journal.isUsable) return
+    this.#outbox.lend(true)
     this.#journal.letGo()
   }
 
@@ -109,7 +119,10 @@ export class OutboxLife {
   thaw(): void {
     if (!this.#isFrozen) return
     this.#isFrozen = false
-    if (!this.#journal.isUsable) return
+    if (!this.#journal.isUsable) {
+      this.#outbox.lend(false)
+      return
+    }
     const { newProducer } = this.#options
     const before = this.#outbox.producers
     this.#outbox.renew(newProducer())
@@ -118,11 +131,11 @@ export class OutboxLife {
       await this.#journal.hold(this.#outbox.producer)
       for (const producer of before) await this.#journal.hold(producer)
       const stored = new Set((await this.#journal.read()).map(nameOf))
-      // A storage that has failed tells nothing: the server sees what comes twice.
-      if (!this.#journal.isUsable) return
       const isTheirs = (item: OutboxItem) =>
         before.has(item.producer) && !(this.#journal.has(item.producer) && stored.has(nameOf(item)))
-      this.#outbox.handOn(isTheirs, 'another page has taken it over')
+      // A storage that has failed tells nothing: the server sees what comes twice.
+      if (this.#journal.isUsable) this.#outbox.handOn(isTheirs, 'another page has taken it over')
+      if (!this.#isFrozen) this.#outbox.lend(false)
       await this.#adopt()
     })
   }
@@ -135,6 +148,8 @@ export class OutboxLife {
     if (this.#journal.isUsable && !isForGood) {
       this.#outbox.handOn(() => true, 'the session was closed; it stays stored, and the next page sends it')
     }
+    // What a storage that failed still has, nobody knows.
+    if (this.#options.stored !== null && !this.#journal.isUsable) this.#outbox.lend(true)
     this.#outbox.failAll('closed', 'the session was closed')
     void this.#journal.close()
   }
@@ -165,7 +180,8 @@ export class OutboxLife {
     const { clock, stored } = this.#options
     const oldMs = clock.wallMs() - (stored?.ageMs ?? Infinity)
     const items = await this.#journal.adopt({
-      isOurs: (item) => item.user === user,
+      // A guest is the same in all pages of a profile, also in those that were never welcomed.
+      isOurs: (item) => item.user === user || (item.user === null && stored?.isGuest() === true),
       isOld: (item) => item.madeAtMs < oldMs,
     })
     // Frozen, closed or somebody else meanwhile: they wait for whom they belong to.

@@ -174,9 +174,9 @@ describe('a page that comes back', () => {
     publishAll(other.session.join('b'), ['x'])
     await rig.clock.advance(500)
     other.crash()
-    // Nobody was welcomed in that page: only a page of which the same is true may have it.
+    // Nobody was welcomed in that page; but a guest is the same in all of them.
     await rig.clock.advance(60_000)
-    expect(await marksOf(rig, 'b')).toEqual([])
+    expect(await marksOf(rig, 'b')).toEqual(['x'])
     const third = load('t3')
     const room = third.session.join('b')
     await rig.clock.advance(500)
@@ -187,7 +187,7 @@ describe('a page that comes back', () => {
     third.crash()
     await rig.clock.advance(60_000)
     expect(await marksOf(rig, 'b')).toEqual(['x', 'y'])
-    expect(one.changes).toEqual(['y sending', 'y kept'])
+    expect(one.changes).toEqual(['x sending', 'x kept', 'y sending', 'y kept'])
   })
 })
 
@@ -235,6 +235,22 @@ describe('who sends what', () => {
     const ann = load('t3', asUser('ann'))
     await rig.clock.advance(5_000)
     expect([ann.changes, disk.items.size]).toEqual([['x sending', 'x kept'], 0])
+  })
+
+  test('[OUT-24] what was published before anybody was welcomed goes with the first user of that tab, with no other', async () => {
+    const rig = await setUp(byToken)
+    const { load } = profileOf(rig)
+    const bob = load('t2', asUser('bob'))
+    await rig.clock.advance(500)
+    const page = load('t', { ...asUser('ann'), isOffline: true })
+    publishAll(page.session.join('a'), ['x'])
+    await rig.clock.advance(100)
+    page.crash()
+    await rig.clock.advance(60_000)
+    expect(bob.changes).toEqual([])
+    const ann = load('t', asUser('ann'))
+    await rig.clock.advance(5_000)
+    expect(ann.changes).toEqual(['x sending', 'x kept'])
   })
 
   test('[OUT-25] a session that is closed leaves what waits to the next page; one that is left takes it along', async () => {
@@ -311,6 +327,26 @@ describe('who sends what', () => {
     expect(kinds(results)).toEqual(['handed-on', 'kept'])
     expect(await marksOf(rig)).toEqual(['x', 'y'])
   })
+})
+
+test('[OUT-26] a frozen page that still runs says nothing of what another may be sending', async () => {
+  const rig = await setUp()
+  const { load } = profileOf(rig)
+  const page = load('t')
+  const room = page.session.join('a')
+  await rig.clock.advance(500)
+  page.line.down()
+  await rig.clock.advance(1_000)
+  const result = settle(room.publish({ mark: 'x' }, { mark: 'x', ttlMs: 3_000 }))
+  await rig.clock.advance(100)
+  page.tell('freeze')
+  expect(page.session.outbox.cancel('x')).toBe(false)
+  const other = load('t2')
+  await rig.clock.advance(10_000)
+  expect([other.changes, result.value]).toEqual([['x sending', 'x kept'], 'pending'])
+  page.tell('thaw')
+  await rig.clock.advance(1_000)
+  expect(kinds([result])).toEqual(['handed-on'])
 })
 
 describe('storage that fails', () => {

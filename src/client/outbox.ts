@@ -93,6 +93,7 @@ export class Outbox {
   /** Items with a ttl. */
   #mortalCount = 0
   #seq = 0
+  #isLent = false
   /** By producer and room. */
   readonly #chains = new Map<string, Chain>()
   /** Rises whenever `list` changes. */
@@ -121,6 +122,7 @@ export class Outbox {
     this.version += 1
     const own = { producer: this.#producer, seq: this.#seq, wallMs, madeAtMs: nowMs, isMarked: live !== null }
     const item = made(draft, own)
+    item.isLent = this.#isLent
     this.#items.push(item)
     this.#host.keep(item, item.isMarked, live?.positionOf(item.room) ?? null)
     return item
@@ -146,6 +148,13 @@ export class Outbox {
       this.#host.keep(item, true, rooms.positionOf(item.room))
     }
     return unmarked.length > 0
+  }
+
+  /** Whether other pages may take over what is here: until that is over, nothing expires and nothing can be cancelled. */
+  lend(isLent: boolean): void {
+    this.#isLent = isLent
+    for (const item of this.#items) item.isLent = isLent
+    this.version += 1
   }
 
   /** Somebody else sends these. */
