@@ -1,14 +1,12 @@
 // Presence: who is there is shown in the end, on every node; short drops are not seen.
 
 import type { Member } from '../../src/protocol/frames.js'
-import { dropOf, hasLostSession, type Of, type Truth } from '../truth.js'
+import { dropOf, hasLost, type Of, type Truth } from '../truth.js'
 import type { Broken, Invariant } from './check.js'
 
 const eventual: Invariant = {
   id: 'I39',
   holds: 'in the end a room shows the sessions that are in it, and nobody else',
-  excuses:
-    'members that a store has lost while its servers ran on may stay; who did not ask for the room again may be shown or not',
   broken: (truth, plan) => {
     const rows = truth.of('end-row')
     const shown = new Set(plan.config.rooms.filter(({ graceMs }) => graceMs !== null).map(({ name }) => name))
@@ -33,7 +31,6 @@ const eventual: Invariant = {
 const sameEverywhere: Invariant = {
   id: 'I41',
   holds: 'in the end every watcher sees what the board of the room has',
-  excuses: 'rooms whose board changed within the last poll',
   broken: (truth, plan) =>
     truth.of('end-room').flatMap(({ by, room, place, members, step, atMs }) => {
       const board = truth.of('end-log').find((log) => log.room === room)
@@ -58,7 +55,7 @@ function textOf(members: readonly Member[]): string {
 const noFlap: Invariant = {
   id: 'I40',
   holds: 'nobody is shown held before he was away for the grace, or gone before he left or ended',
-  excused: 'a session that a life of the store began without is gone',
+  excused: 'a session that lived when a store was set back: with it or its rooms forgotten, it is gone',
   broken: (truth, plan) =>
     truth.of('shown').flatMap((shown) => {
       if (shown.as === 'live') return []
@@ -96,7 +93,8 @@ function goneEarly(truth: Truth, { session, room, step }: Of<'shown'>): string |
   const isTakenOut = truth.of('op').some(({ what, item, step: at }) => {
     return at < step && (what === 'ban' || what === 'remove') && (item as { room?: string }).room === room
   })
-  const isLost = hasLostSession(truth, session, 0, step)
+  const createdStep = truth.of('attached').find((attached) => attached.session === session)?.step ?? 0
+  const isLost = hasLost(truth, createdStep, step)
   return hasEnded || hasLeft || loadedCount > 1 || isTakenOut || isDenied || isLost
     ? null
     : 'shown gone, but never left'

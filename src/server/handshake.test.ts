@@ -325,3 +325,8 @@ describe('joins without a verdict', () => {
     ])
   })
 })
+
+test('[EVT-7, I20] a store that hangs at the start refuses it at its deadline', async () => {
+  const store = overridden({ open: () => new Promise<never>(() => {}) })
+  await expect(createServerRig({ store, settings: { storeDeadlineMs: 800 } })).rejects.toThrow('within 800 ms')
+})
