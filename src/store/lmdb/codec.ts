@@ -76,6 +76,6 @@ export function decodeEntry(bytes: Uint8Array, place: { readonly epoch: string; 
 
   function dataOf(): Entry['data'] {
     if ((has & flags.text) !== 0) return text.slice(at)
-    return (has & flags.bytes) === 0 ? null : Uint8Array.prototype.slice.call(buffer, textEnd)
+    return (has & flags.bytes) === 0 ? null : new Uint8Array(buffer.subarray(textEnd))
   }
 }
