@@ -83,10 +83,15 @@ const outcomeKnown: Invariant = {
   },
 }
 
-/** A retry that the application's own hook failed to judge is not looked up: whether the first one came through stays open. */
+/**
+ * A retry that is refused before it is looked up leaves open whether the first one came through: the application's own
+ * hook failed, or the frame, which is longer when asked again, is beyond a limit that was not known when it was made.
+ */
 function wasNotJudged(truth: Truth, { result }: Of<'settled'>): boolean {
-  const isHook = result.kind === 'failed' && result.message.startsWith('the application failed to decide')
-  return isHook && truth.of('fault').some(({ what }) => what === 'hook-fails')
+  if (result.kind !== 'failed') return false
+  const isHook = result.message.startsWith('the application failed to decide')
+  if (isHook) return truth.of('fault').some(({ what }) => what === 'hook-fails')
+  return result.message.startsWith('a frame has at most')
 }
 
 /** The page closed, or was taken out of the room, while it was on its way. */
