@@ -15,8 +15,6 @@ export interface Invariant {
   readonly holds: string
   /** What it does not judge, for the trust page. Absent: see its code. */
   readonly excuses?: string
-  /** What is not judged, and why. Absent: nothing is excused. */
-  readonly excused?: string
   readonly broken: (truth: Truth, plan: Plan) => readonly Broken[]
 }
 

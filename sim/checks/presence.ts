@@ -7,6 +7,7 @@ import type { Broken, Invariant } from './check.js'
 const eventual: Invariant = {
   id: 'I39',
   holds: 'in the end a room shows the sessions that are in it, and nobody else',
+  excuses: 'who did not ask for the room again after a resume may be shown or not for a while',
   broken: (truth, plan) => {
     const rows = truth.of('end-row')
     const shown = new Set(plan.config.rooms.filter(({ graceMs }) => graceMs !== null).map(({ name }) => name))
@@ -31,6 +32,7 @@ const eventual: Invariant = {
 const sameEverywhere: Invariant = {
   id: 'I41',
   holds: 'in the end every watcher sees what the board of the room has',
+  excuses: 'rooms whose board changed within the last poll',
   broken: (truth, plan) =>
     truth.of('end-room').flatMap(({ by, room, place, members, step, atMs }) => {
       const board = truth.of('end-log').find((log) => log.room === room)
@@ -55,7 +57,7 @@ function textOf(members: readonly Member[]): string {
 const noFlap: Invariant = {
   id: 'I40',
   holds: 'nobody is shown held before he was away for the grace, or gone before he left or ended',
-  excused: 'a session that lived when a store was set back: with it or its rooms forgotten, it is gone',
+  excuses: 'a session that lived when a store was set back: with it or its rooms forgotten, it is gone',
   broken: (truth, plan) =>
     truth.of('shown').flatMap((shown) => {
       if (shown.as === 'live') return []

@@ -95,7 +95,7 @@ const accusations = ['secret-reused', 'stale-attempt', 'session-invalid', 'user-
 const notLockedOut: Invariant = {
   id: 'I37',
   holds: 'lost and late answers never make an honest client a stranger to its own session',
-  excused:
+  excuses:
     'a client whose own storage refused writes (it shows what it had before); a session that a store forgot is unknown, ' +
     'and its secret is when the store forgot the last ones (one is tried again)',
   broken: (truth) => {
@@ -120,7 +120,7 @@ const notLockedOut: Invariant = {
 const knownForItsTime: Invariant = {
   id: 'I31',
   holds: 'who comes back is told that his session is over only when it is',
-  excused: 'a client whose own storage refused writes; a session that a life of the store began without',
+  excuses: 'a client whose own storage refused writes; a session that a life of the store began without',
   broken: (truth) => {
     const ended = new Map(
       truth
@@ -157,7 +157,7 @@ const heldForItsTime: Invariant = {
 const lostOnlySilent: Invariant = {
   id: 'I34',
   holds: 'a node is thought lost only when nothing was heard of it for the whole node lease',
-  excused: 'where a store was set back: it has not heard what it forgot',
+  excuses: 'where a store was set back: it has not heard what it forgot',
   broken: (truth, plan) => {
     const leaseMs = plan.config.settings.nodeLeaseMs ?? 10_000
     return truth.of('dropped').flatMap(({ session, node, silentMs, step }) => {
@@ -205,7 +205,7 @@ const askedOnResume: Invariant = {
 const leaveOnce: Invariant = {
   id: 'I38',
   holds: 'a session ends once, under one id, and is never heard of afterwards; ids are never used again',
-  excused: 'where a store forgot the end: then it has the session still, until it ends again',
+  excuses: 'where a store forgot the end: then it has the session still, until it ends again',
   broken: (truth) => {
     const ended = new Map<string, Of<'event'>>()
     const created = new Set<string>()
