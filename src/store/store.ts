@@ -8,6 +8,9 @@
 import type { By, Json } from '../protocol/frames.js'
 import type { Position } from '../protocol/position.js'
 import type { EndReason, GapReason, LeaseLostReason, NewReason } from '../protocol/reasons.js'
+import type { Board, BoardChange, BoardChanged, ChangeBoard } from './board.js'
+
+export type { Board, BoardChange, BoardChanged, BoardItem, ChangeBoard } from './board.js'
 
 /** The store could not answer. The same call may be repeated. */
 export class StoreUnavailable extends Error {
@@ -123,40 +126,6 @@ export type Hint =
   | { readonly kind: 'entries'; readonly entries: readonly Entry[] }
   | { readonly kind: 'board'; readonly change: BoardChange }
   | { readonly kind: 'signal'; readonly by: By | null; readonly data: string | Uint8Array }
-
-// Boards: keyed states with a version. Each effective change carries the next version.
-
-export interface BoardChange {
-  readonly board: string
-  readonly version: number
-  readonly set: readonly BoardItem[]
-  readonly removed: readonly string[]
-}
-
-export interface BoardItem {
-  readonly key: string
-  readonly value: Json
-  /** A change with a lower fence than the item's is ignored. */
-  readonly fence: number
-}
-
-export interface Board {
-  readonly version: number
-  readonly items: readonly BoardItem[]
-}
-
-export interface ChangeBoard {
-  readonly room: string
-  readonly board: string
-  readonly set: readonly BoardItem[]
-  readonly removed: readonly { readonly key: string; readonly fence: number }[]
-  /** One more item is refused. */
-  readonly itemsMax: number
-}
-
-export type BoardChanged =
-  /** Version after the change; equal to before when nothing was different. */
-  { readonly kind: 'changed'; readonly version: number } | { readonly kind: 'full' }
 
 // Sessions.
 
