@@ -41,30 +41,6 @@ export const clientBugs: readonly Bug[] = [
     expected: ['I20', 'I57', 'I58'],
   },
   {
-    name: 'kept-publish-not-looked-for',
-    wrong: 'what was acknowledged and is gone from the log is not told as a gap',
-    patches: [
-      {
-        file: 'src/client/room-core.ts',
-        find: 'if (position.offset > Math.max(this.#received?.offset ?? 0, this.#acknowledged?.offset ?? 0)) {',
-        replace: 'if (this.#received === null) {',
-      },
-    ],
-    expected: ['I24'],
-  },
-  {
-    name: 'attempt-saved-before-it-is-raised',
-    wrong: 'wrong order: a page that is loaded again dials with the number of the dial before',
-    patches: [
-      {
-        file: 'src/client/identity.ts',
-        find: 'this.#credentials = forNextDial(this.#credentials)\n    await this.#save()',
-        replace: 'await this.#save()\n    this.#credentials = forNextDial(this.#credentials)',
-      },
-    ],
-    expected: ['I37'],
-  },
-  {
     name: 'next-secret-made-anew-for-each-dial',
     wrong: 'a dial after a lost welcome proves the old secret with another next one, as a thief would',
     patches: [
@@ -78,48 +54,6 @@ export const clientBugs: readonly Bug[] = [
     expected: ['I37'],
   },
   {
-    name: 'secret-promoted-only-on-a-resume',
-    wrong: 'the welcome of a new session leaves the secrets as they were',
-    patches: [
-      {
-        file: 'src/client/credentials.ts',
-        find: 'return { session, user, current: old.next, next: secret, previous, attempt: old.attempt }',
-        replace:
-          "return { session, user, current: old.next, next: verdict.kind === 'new' ? old.next : secret, previous, attempt: old.attempt }",
-      },
-    ],
-    expected: ['I37'],
-  },
-  {
-    name: 'forgets-before-it-has-left',
-    wrong: 'wrong order: a welcome that comes while leaving is kept with secrets that are not its own',
-    patches: [
-      {
-        file: 'src/client/session-core.ts',
-        find: 'const isTold = await this.traffic.leaveSession(leaveMs)',
-        replace: 'const isTold = await this.traffic.leaveSession(leaveMs)\n    await this.identity.forget()',
-      },
-    ],
-    expected: ['I37', 'I52'],
-  },
-  {
-    name: 'frames-of-an-abandoned-link-are-heard',
-    wrong: 'what an older link still brings is taken for what this one says',
-    patches: [
-      {
-        file: 'src/client/connection.ts',
-        find: 'if (!this.#isCurrent(dial)) return\n    this.#heardAtMs',
-        replace: 'this.#heardAtMs',
-      },
-      {
-        file: 'src/client/connection.ts',
-        find: 'received: (raw) => this.#received(dial, raw),',
-        replace: 'received: (raw) => this.#received(this.#state.trail.dial, raw),',
-      },
-    ],
-    expected: ['I08', 'I09', 'I10', 'I12', 'I17', 'I20', 'I37', 'I54', 'I57', 'I58'],
-  },
-  {
     name: 'timer-of-an-old-attempt-acted-on',
     wrong: 'timers are not taken back, and each is taken for the one of the present attempt',
     patches: [
@@ -131,23 +65,6 @@ export const clientBugs: readonly Bug[] = [
       { file: 'src/client/reconnect.ts', find: 'if (now.nowMs < step.untilMs) return stay(state)', replace: '' },
     ],
     expected: ['I57', 'I58'],
-  },
-  {
-    name: 'event-of-an-old-dial-acted-on',
-    wrong: 'the end of an abandoned dial ends the present one',
-    patches: [
-      {
-        file: 'src/client/reconnect.ts',
-        find: 'event.dial !== given.trail.dial',
-        replace: 'event.dial > given.trail.dial',
-      },
-      {
-        file: 'src/client/connection.ts',
-        find: 'if (dial !== this.#state.trail.dial || linkOf(this.#state) === null) return',
-        replace: 'if (linkOf(this.#state) === null) return',
-      },
-    ],
-    expected: ['I20', 'I37', 'I54', 'I57', 'I58'],
   },
   {
     name: 'silent-link-never-given-up',
@@ -180,33 +97,9 @@ export const clientBugs: readonly Bug[] = [
     expected: ['I20'],
   },
   {
-    name: 'answer-to-an-older-ask-is-taken',
-    wrong: 'a verdict is not compared with what was asked last',
-    patches: [
-      {
-        file: 'src/client/room-core.ts',
-        find: "return this.place === 'asked' && (id ?? null) === this.#askId",
-        replace: "return this.place === 'asked' || (id ?? null) === this.#askId",
-      },
-    ],
-    expected: ['I08', 'I09', 'I10', 'I54', 'I57', 'I58'],
-  },
-  {
     name: 'presence-change-without-its-base',
     wrong: 'the whole state replaces nothing: members that are gone stay in the list',
     patches: [{ file: 'src/client/presence.ts', find: 'this.#members.clear()\n', replace: '' }],
     expected: ['I41'],
-  },
-  {
-    name: 'tracked-value-not-shown-again',
-    wrong: 'a welcome shows the session without what it tracked',
-    patches: [
-      {
-        file: 'src/client/room-core.ts',
-        find: "if (this.place === 'joined') this.#host.way.send({ type: 'track'",
-        replace: "if (this.place === 'joined' && this.isLive) this.#host.way.send({ type: 'track'",
-      },
-    ],
-    expected: ['I39', 'I41'],
   },
 ]

@@ -110,18 +110,6 @@ export const engineBugs: readonly Bug[] = [
     expected: ['I20', 'I41', 'I57', 'I58'],
   },
   {
-    name: 'entries-overtake-answers',
-    wrong: 'entries leave although answers before them did not fit into the write',
-    patches: [
-      {
-        file: 'src/engine/outlet.ts',
-        find: 'if (this.#controls.length === 0) {',
-        replace: 'if (into.bytes >= 0) {',
-      },
-    ],
-    expected: ['I08', 'I57', 'I58'],
-  },
-  {
     name: 'event-that-failed-is-never-done',
     wrong: 'forgotten clean-up: an event that failed once counts as being done here for ever',
     patches: [
@@ -157,36 +145,6 @@ export const engineBugs: readonly Bug[] = [
       },
     ],
     expected: ['I34', 'I35', 'I39', 'I40', 'I57'],
-  },
-  {
-    name: 'older-connection-forgets-what-the-newer-shows',
-    wrong: 'the end of a connection takes back what its session wishes to show, of whatever generation',
-    patches: [
-      {
-        file: 'src/engine/presence.ts',
-        find: "if (wish?.kind !== 'live' || wish.generation > generation) return",
-        replace: "if (wish?.kind !== 'live') return",
-      },
-    ],
-    expected: ['I39', 'I41'],
-  },
-  {
-    name: 'drop-that-failed-is-forgotten',
-    wrong: 'a drop that the store did not take is not tried again',
-    patches: [
-      {
-        file: 'src/engine/departures.ts',
-        find: 'this.#waiting.set(session, departure)\n        }',
-        replace: '}',
-      },
-    ],
-    expected: ['I34', 'I35', 'I39', 'I52'],
-  },
-  {
-    name: 'control-log-not-polled',
-    wrong: 'a tick does not read the control log: what a lost hint told is never heard',
-    patches: [{ file: 'src/engine/create-engine.ts', find: 'this.#control.poll()\n', replace: '' }],
-    expected: ['I35', 'I57'],
   },
   {
     name: 'sessions-not-looked-after-in-a-new-life',

@@ -29,19 +29,6 @@ export const serverBugs: readonly Bug[] = [
     expected: ['I56'],
   },
   {
-    name: 'known-publish-answered-as-unknown',
-    wrong: 'a publish that is in the log already is refused instead of answered again',
-    patches: [
-      {
-        file: 'src/server/handlers.ts',
-        find: "if (appended.kind === 'appended' || appended.kind === 'duplicate') {",
-        replace:
-          "if (appended.kind === 'duplicate') return talk.refuse(frame, refusals.unknown)\n  if (appended.kind === 'appended') {",
-      },
-    ],
-    expected: ['I20'],
-  },
-  {
     name: 'reading-not-taken-up-after-the-welcome',
     wrong: 'forgotten clean-up: a connection that was paused for its handshake stays paused',
     patches: [

@@ -4,12 +4,6 @@ import type { Bug } from './bug.js'
 
 export const storeBugs: readonly Bug[] = [
   {
-    name: 'fence-not-checked',
-    wrong: 'an append does not compare its generation with the highest that the room has seen',
-    patches: [{ file: 'src/store/log.ts', find: 'generation < view.watermark', replace: 'generation < 0' }],
-    expected: ['I30'],
-  },
-  {
     name: 'secret-retired-too-early',
     wrong: 'the secret that was just presented is forgotten, so the same resume again is a stranger',
     patches: [
@@ -128,18 +122,6 @@ export const storeBugs: readonly Bug[] = [
     expected: ['I03', 'I08'],
   },
   {
-    name: 'replay-limit-one-too-small',
-    wrong: 'off by one: a reader that is behind by just as much as may be replayed is told a gap',
-    patches: [
-      {
-        file: 'src/store/log.ts',
-        find: 'if (log.head.offset - start > limits.replayMax) {',
-        replace: 'if (log.head.offset - start >= limits.replayMax) {',
-      },
-    ],
-    expected: ['I11'],
-  },
-  {
     name: 'drop-back-dated-to-the-last-tick',
     wrong: 'what begins between two ticks begins at the one before, so holds and graces are too short',
     patches: [
@@ -179,30 +161,6 @@ export const storeBugs: readonly Bug[] = [
       },
     ],
     expected: ['I38'],
-  },
-  {
-    name: 'board-takes-late-changes',
-    wrong: 'a board compares no fences: what a former owner still had on the way overwrites the newer one',
-    patches: [
-      {
-        file: 'src/store/memory-boards.ts',
-        find: 'item.fence >= fenceOf(board, item.key)',
-        replace: 'item.fence >= 0',
-      },
-    ],
-    expected: ['I39', 'I40', 'I52'],
-  },
-  {
-    name: 'board-removal-without-a-version',
-    wrong: 'a change that only removes moves no version and tells nobody',
-    patches: [
-      {
-        file: 'src/store/memory-boards.ts',
-        find: 'told.set.length + told.removed.length === 0',
-        replace: 'told.set.length === 0',
-      },
-    ],
-    expected: ['I41'],
   },
   {
     name: 'hash-of-the-next-secret-not-moved-on',
