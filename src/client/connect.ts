@@ -138,7 +138,7 @@ function createParts(url: string, options: ConnectOptions, platform: Platform, c
   const kept = options.storage ?? platform.storage(clock)
   const storage = new SafeStorage(kept, clock, (error) => core.report(error))
   const outbox = { ...outboxDefaults, ...options.outbox }
-  const core = new SessionCore({
+  const core: SessionCore = new SessionCore({
     url,
     clock,
     chance,

@@ -64,8 +64,9 @@ class FolderShelf implements OutboxShelf {
 
   async write(changes: readonly StoredChange[]): Promise<void> {
     for (const producer of new Set(changes.map(producerOf))) {
+      const isHeld = await this.hold(producer)
       const held = this.#held.get(producer)
-      if (held === undefined) throw new Error(`the outbox of ${producer} is not held`)
+      if (!isHeld || held === undefined) throw new Error(`the outbox of ${producer} belongs to another process`)
       const own = changes.filter((change) => producerOf(change) === producer)
       await append(held, own)
     }

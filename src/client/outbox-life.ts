@@ -112,6 +112,7 @@ export class OutboxLife {
     this.#cancelLook()
     if (!this.#journal.isUsable) return
     this.#outbox.lend(true)
+    this.#outbox.renew(this.#options.newProducer())
     this.#journal.letGo()
   }
 

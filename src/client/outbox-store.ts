@@ -39,7 +39,7 @@ export interface OutboxStore {
 export interface OutboxShelf {
   /**
    * What belongs to one producer in one atomic step, all or nothing, in the order of the calls. Resolves when it outlives
-   * the page.
+   * the page. Rejects when another page holds the producer.
    */
   write(changes: readonly StoredChange[]): Promise<void>
   /** Every item of every producer: each producer's in the order of their seq, producers in the order they began. */
