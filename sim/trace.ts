@@ -174,7 +174,12 @@ export type Happened =
       readonly answer: string
       readonly reason: string | null
     }
+  /** A page died, and these of its publishes are stored. */
+  | { readonly kind: 'stored'; readonly by: string; readonly ns: readonly number[] }
+  /** A page took over a publish of one before it. */
+  | { readonly kind: 'adopted'; readonly by: string; readonly n: number }
   // The state at the end of the healed phase.
+  | { readonly kind: 'end-disk'; readonly ns: readonly number[] }
   | {
       readonly kind: 'end-page'
       readonly by: string

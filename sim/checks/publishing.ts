@@ -50,6 +50,7 @@ const failedNotApplied: Invariant = {
     return truth.of('settled').flatMap((settled) => {
       const { result, by, n } = settled
       if (result.kind !== 'failed' || result.reason === 'unknown' || result.reason === 'poison') return []
+      if (!isFinal(settled) || isOpenAgain(truth, settled)) return []
       const call = callOf(truth, settled)
       const entry = call === undefined || call.mark === '' ? undefined : marks.get(call.mark)
       return entry === undefined
@@ -79,8 +80,31 @@ const outcomeKnown: Invariant = {
       .of('end-page')
       .filter(({ waitingCount }) => waitingCount > 0)
       .map(({ step, by, waitingCount }) => ({ step, what: `${by}: ${waitingCount} publishes never settle` }))
-    return [...unknown, ...pending]
+    return [...unknown, ...pending, ...lostOnTheWay(truth)]
   },
+}
+
+/** The page died before it had stored that it is over: the next one took it up again, and says how it ended. */
+function isOpenAgain(truth: Truth, { n, step }: Of<'settled'>): boolean {
+  return truth.of('adopted').some((adopted) => adopted.n === n && adopted.step > step)
+}
+
+/** What was stored when its page died is finished by a later one, or still stored. */
+function lostOnTheWay(truth: Truth): Broken[] {
+  const left = new Set(truth.of('end-disk').flatMap(({ ns }) => ns))
+  return truth.of('stored').flatMap(({ by, ns, step }) =>
+    ns
+      .filter((n) => !left.has(n) && !truth.of('settled').some((settled) => settled.n === n && isFinal(settled)))
+      .map((n) => ({
+        step,
+        what: `${by}: publish ${n} was stored when its page died, and nobody told how it ended`,
+      })),
+  )
+}
+
+/** An end that no later page may change. */
+function isFinal({ result }: Of<'settled'>): boolean {
+  return result.kind !== 'failed' || result.reason !== 'handed-on'
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { membersOf, presenceBoard } from '../../src/engine/members.js'
 import type { MemoryLink } from '../../src/testing/memory-link.js'
+import { numberOf } from './hearing.js'
 import type { World } from './world.js'
 
 export async function recordEnd(world: World): Promise<void> {
@@ -17,6 +18,9 @@ export async function recordEnd(world: World): Promise<void> {
       trace.add({ kind: 'end-room', by, room: name, span, place, isLive, position, members })
     }
   }
+  const disks = new Set(tabs.map(({ profile }) => profile.outbox))
+  const stored = [...disks].flatMap(({ items }) => [...items.values()])
+  trace.add({ kind: 'end-disk', ns: stored.map(({ data }) => numberOf(data)) })
   for (const { node, server } of servers) {
     if (server !== null) trace.add({ kind: 'end-node', node, sessions: [...server.sessions.keys()] })
   }

@@ -1,6 +1,7 @@
 // Everything that a session and a room tell, put into the trace. Some listeners throw, and some answer what they hear:
 // applications do.
 
+import type { PublishResult } from '../../src/client/outbox-item.js'
 import { readPayload } from '../payload.js'
 import type { Trace } from '../trace.js'
 import type { Joined, Page } from './tab.js'
@@ -24,6 +25,32 @@ export function hearSession(page: Page, trace: Trace): void {
   session.on('error', ({ error }) =>
     trace.add({ kind: 'error', by, error: error instanceof Error ? error.message : String(error) }),
   )
+}
+
+/** Publishes of pages before this one end as its own do. */
+export function hearAdopted(page: Page, trace: Trace): void {
+  const adopted = new Map<string, number>()
+  page.session.on('publish', (change) => {
+    const { room, mark, state } = change
+    if (state === 'sending') {
+      if (!page.session.outbox.list().some((item) => item.mark === mark && item.isAdopted)) return
+      const { n } = readPayload(change.data)
+      adopted.set(mark, n)
+      page.waiting.add(n)
+      trace.add({ kind: 'adopted', by: page.by, n })
+      return
+    }
+    const n = adopted.get(mark)
+    if (n === undefined || page.isOver) return
+    adopted.delete(mark)
+    page.waiting.delete(n)
+    const { room: _, mark: __, state: kind, ...rest } = change
+    trace.add({ kind: 'settled', by: page.by, room, n, result: { kind, ...rest } as PublishResult })
+  })
+}
+
+export function numberOf(data: string | Uint8Array): number {
+  return readPayload(typeof data === 'string' ? JSON.parse(data) : data).n
 }
 
 export function hearRoom(page: Page, joined: Joined, trace: Trace, answer: (echoes: number) => void): void {

@@ -2,6 +2,7 @@
 // or may not be kept, and storage may fail.
 
 import type { ClientStorage, Slots } from '../../src/client/storage.js'
+import { createOutboxDisk, openOutboxDisk, type OutboxDisk, type PageOutbox } from '../../src/testing/memory-outbox.js'
 import type { SeededChance } from '../../src/testing/seeded-chance.js'
 import type { ProcessClock } from '../../src/testing/virtual-clock.js'
 
@@ -10,11 +11,24 @@ export interface Kept {
   readonly values: Map<string, string>
   /** Everything that was ever stored: none of it may be seen elsewhere. */
   readonly history: Set<string>
+  /** Publishes that are not settled, of all tabs that share it. It fails with the rest. */
+  readonly outbox: OutboxDisk
   isFailing: boolean
 }
 
 export function newKept(): Kept {
-  return { values: new Map(), history: new Set(), isFailing: false }
+  const outbox = createOutboxDisk()
+  return {
+    values: new Map(),
+    history: new Set(),
+    outbox,
+    get isFailing() {
+      return outbox.isFailing
+    },
+    set isFailing(isFailing: boolean) {
+      outbox.isFailing = isFailing
+    },
+  }
 }
 
 export interface StorageParts {
@@ -26,7 +40,8 @@ export interface StorageParts {
 }
 
 /** As one page sees it: its answers come in the page's own time. */
-export function storageOf({ session, profile, clock, chance, lateMsMax }: StorageParts): ClientStorage {
+export function storageOf(parts: StorageParts): ClientStorage & { readonly outbox: PageOutbox } {
+  const { session, profile, clock, chance, lateMsMax } = parts
   const slots = (kept: Kept): Slots => {
     const run = <T>(act: () => T): Promise<T> =>
       new Promise((resolve, reject) => {
@@ -51,5 +66,11 @@ export function storageOf({ session, profile, clock, chance, lateMsMax }: Storag
       remove: (key) => run(() => void kept.values.delete(key)),
     }
   }
-  return { session: slots(session), profile: slots(profile), kind: 'persistent' }
+  const own = chance.fork('outbox')
+  const outbox = openOutboxDisk(profile.outbox, {
+    clock,
+    delayMs: () => own.fraction() * lateMsMax,
+    isEarly: () => own.fraction() < 0.5,
+  })
+  return { session: slots(session), profile: slots(profile), outbox, kind: 'persistent' }
 }

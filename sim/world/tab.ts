@@ -5,6 +5,7 @@ import { type Connect, createConnect } from '../../src/client/connect.js'
 import type { Room } from '../../src/client/room.js'
 import type { Session } from '../../src/client/session.js'
 import type { Line, Network } from '../../src/testing/memory-network.js'
+import type { PageOutbox } from '../../src/testing/memory-outbox.js'
 import type { SeededChance } from '../../src/testing/seeded-chance.js'
 import type { ProcessClock } from '../../src/testing/virtual-clock.js'
 import type { ClientPlan } from '../config.js'
@@ -12,7 +13,7 @@ import { type PayloadAsk, payloadOf } from '../payload.js'
 import type { Trace } from '../trace.js'
 import { type Dialect, newerDial } from './dialect.js'
 import { type Doubling, doublingDial } from './double-dial.js'
-import { hearRoom, hearSession } from './hearing.js'
+import { hearAdopted, hearRoom, hearSession, numberOf } from './hearing.js'
 import { type LoopPlan, scheduled, type Throttle } from './loop.js'
 import { type Kept, newKept, storageOf } from './storage.js'
 
@@ -51,6 +52,7 @@ export interface Page {
   readonly waiting: Set<number>
   /** Of its timers. */
   readonly throttle: Throttle
+  readonly outbox: PageOutbox
   spans: number
   isOver: boolean
 }
@@ -96,7 +98,7 @@ export class Tab {
     const line = network.line(by)
     let tell: Page['tell'] = () => {}
     const throttle: Throttle = { everyMs: 0 }
-    const session = this.#connect(line, throttle, (listener) => {
+    const { session, outbox } = this.#connect(line, throttle, (listener) => {
       tell = listener
     })
     trace.add({ kind: 'page', by, now: 'loaded', holes: 0, duplicates: 0 })
@@ -108,11 +110,13 @@ export class Tab {
       tell: (what) => tell(what),
       waiting: new Set(),
       throttle,
+      outbox,
       spans: 0,
       isOver: false,
     }
     this.#page = page
     hearSession(page, trace)
+    hearAdopted(page, trace)
     this.#parts.loaded(this)
   }
 
@@ -125,6 +129,7 @@ export class Tab {
     // What it has sent is on its way.
     page.line.down({ client: 'never', server: cut.isHeard ? 20 : 'never', delivers: true })
     page.line.clock.kill()
+    this.#bury(page)
     this.#tell(page, 'killed')
   }
 
@@ -140,6 +145,7 @@ export class Tab {
       page.isOver = true
       page.line.down({ client: 'never' })
       page.line.clock.kill()
+      this.#bury(page)
     })
   }
 
@@ -195,6 +201,7 @@ export class Tab {
       if (this.#page === page) this.#page = null
       this.#tell(page, 'closed')
       page.line.clock.kill()
+      this.#bury(page)
     })
   }
 
@@ -209,12 +216,18 @@ export class Tab {
     })
   }
 
+  /** What the dead page has stored is for those who come after it. */
+  #bury({ by, outbox }: Page): void {
+    const { trace } = this.#parts
+    trace.add({ kind: 'stored', by, ns: outbox.die().map(({ data }) => numberOf(data)) })
+  }
+
   #tell({ by, session }: Page, now: 'killed' | 'closed'): void {
     const { holes, duplicates } = session.stats
     this.#parts.trace.add({ kind: 'page', by, now, holes, duplicates })
   }
 
-  #connect(line: Line, throttle: Throttle, listen: (tell: Page['tell']) => void): Session {
+  #connect(line: Line, throttle: Throttle, listen: (tell: Page['tell']) => void) {
     const { plan, profile, url, trace } = this.#parts
     const by = line.name
     const chance = this.#parts.chance.fork(by)
@@ -238,7 +251,7 @@ export class Tab {
       ],
       report: (error) => trace.add({ kind: 'error', by, error: messageOf(error) }),
     })
-    return connect(url, {
+    const session = connect(url, {
       clock,
       chance,
       connectTimeoutMs: plan.connectTimeoutMs,
@@ -247,6 +260,7 @@ export class Tab {
       outbox: { itemsMax: plan.itemsMax },
       ...(this.#parts.token !== null && { auth: () => this.#token(clock, chance) }),
     })
+    return { session, outbox: storage.outbox }
   }
 }
 

@@ -29,8 +29,8 @@ export function createOutboxDisk(): OutboxDisk {
 
 /** What one page has of a disk. */
 export interface PageOutbox extends OutboxStore {
-  /** The page is gone: what it held is free. */
-  die(): void
+  /** The page is gone: what it held is free. Tells what is stored of that. */
+  die(): readonly StoredItem[]
 }
 
 export interface PageOutboxOptions {
@@ -93,7 +93,9 @@ export function openOutboxDisk(disk: OutboxDisk, options: PageOutboxOptions): Pa
     open: (scope) => run(() => shelfOf(scope)),
     die() {
       isDead = true
+      const own = [...disk.items].filter(([key]) => disk.holders.get(key.slice(0, key.lastIndexOf(' '))) === page)
       freeAll()
+      return own.map(([, item]) => item)
     },
   }
 }
