@@ -4,7 +4,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { createTcpProxy } from 'holdfast/testing'
+import { createTcpProxy, type TcpProxy } from 'holdfast/testing'
 import { createBreaks } from './breaks.js'
 import type { Start, Told } from './server-process.js'
 
@@ -34,72 +34,85 @@ export interface Demo {
 /** Long enough to be seen. */
 const downMs = 1_500
 
-/** Listens when it resolves. */
-export async function startDemo({
-  port,
-  host = '127.0.0.1',
-  canBreak,
-  isSilent = false,
-  page,
-  data,
-}: DemoOptions): Promise<Demo> {
-  const start: Start = { page, data, canBreak, isSilent }
-  let isClosed = false
-  let restartCount = 0
-  let child = await startServer(start)
-  const breaks = createBreaks(() => proxy.links)
-  const proxy = await createTcpProxy({
-    to: {
-      get port() {
-        return child.port
-      },
-    },
-    port,
-    host,
-    onRequest: breaks.admit,
-  }).catch((error: unknown) => {
-    child.process.kill('SIGKILL')
-    throw error
-  })
-
-  const listen = () => {
-    child.process.on('message', (told: Told) => {
-      if (told.type !== 'break') return
-      if (told.ask.kind === 'restart') void demo.restart()
-      else breaks.carryOut(told.ask)
-    })
-  }
-  listen()
-
-  const demo: Demo = {
-    port: proxy.port,
-    get restartCount() {
-      return restartCount
-    },
-    async restart(ms = downMs) {
-      restartCount += 1
-      child.process.kill('SIGKILL')
-      await new Promise((resolve) => setTimeout(resolve, ms))
-      if (isClosed) return
-      child = await startServer(start)
-      listen()
-    },
-    async close() {
-      if (isClosed) return
-      isClosed = true
-      breaks.close()
-      const { process } = child
-      if (process.exitCode === null && process.signalCode === null && process.connected) {
-        process.send('close')
-        await once(process, 'exit')
-      }
-      await proxy.close()
-    },
-  }
-  return demo
+interface Server {
+  readonly port: number
+  readonly process: ChildProcess
 }
 
-async function startServer(start: Start): Promise<{ readonly port: number; readonly process: ChildProcess }> {
+/** Listens when it resolves. */
+export async function startDemo(options: DemoOptions): Promise<Demo> {
+  const { port, host = '127.0.0.1', canBreak, isSilent = false, page, data } = options
+  const running = new Running({ page, data, canBreak, isSilent })
+  await running.start()
+  try {
+    const to = {
+      get port() {
+        return running.serverPort
+      },
+    }
+    running.proxy = await createTcpProxy({ to, port, host, onRequest: running.breaks.admit })
+  } catch (error) {
+    await running.close()
+    throw error
+  }
+  return running
+}
+
+class Running implements Demo {
+  readonly breaks = createBreaks(() => this.proxy?.links ?? [])
+  proxy: TcpProxy | null = null
+  restartCount = 0
+  readonly #start: Start
+  #server: Server | null = null
+  #isClosed = false
+
+  constructor(start: Start) {
+    this.#start = start
+  }
+
+  get port(): number {
+    return this.proxy?.port ?? 0
+  }
+
+  get serverPort(): number {
+    return this.#server?.port ?? 0
+  }
+
+  async start(): Promise<void> {
+    const server = await startServer(this.#start)
+    this.#server = server
+    server.process.on('message', (told: Told) => {
+      if (told.type !== 'break') return
+      if (told.ask.kind === 'restart') void this.restart()
+      else this.breaks.carryOut(told.ask)
+    })
+    if (this.#isClosed) await this.#stop()
+  }
+
+  async restart(ms = downMs): Promise<void> {
+    this.restartCount += 1
+    this.#server?.process.kill('SIGKILL')
+    await new Promise((resolve) => setTimeout(resolve, ms))
+    if (!this.#isClosed) await this.start()
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.breaks.close()
+    await this.#stop()
+    await this.proxy?.close()
+  }
+
+  async #stop(): Promise<void> {
+    const child = this.#server?.process
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null || !child.connected) return
+    child.send('close')
+    await once(child, 'exit')
+  }
+}
+
+async function startServer(start: Start): Promise<Server> {
   const script = fileURLToPath(new URL('server-process.ts', import.meta.url))
   const process = fork(script, { execArgv: ['--import', 'tsx'] })
   process.send(start)
