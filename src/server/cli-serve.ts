@@ -6,7 +6,9 @@ import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { OptionError } from './option-error.js'
-import { type Environment, wordsHelp } from './environment.js'
+import { openLmdbStore } from '../store/lmdb/index.js'
+import type { Store } from '../store/store.js'
+import { type Environment, wordOf, wordsHelp } from './environment.js'
 import { isOptionKey, type ServerOptions } from './options.js'
 import { createServer, type HoldfastServer } from './server.js'
 import { settingsHelp } from './settings.js'
@@ -28,6 +30,8 @@ Serves realtime sessions at ws://host:port/v1/connect, the HTTP API below /v1/ro
 
   --port <n>       where to listen; 0 takes any free port (default 7400)
   --host <name>    on which address (default: all)
+  --data <dir>     where sessions and rooms are kept (default ./holdfast-data); one server to a directory
+  --memory         keep nothing: everything is gone when the process ends
   --config <file>  options of createServer: a .json file, or a .js/.mjs file with a default export
   --json           tell the start in one line of JSON instead of words
   --help           this text
@@ -46,13 +50,36 @@ export async function main(argv: readonly string[], shell: Shell): Promise<void>
   try {
     const flags = flagsOf(argv)
     if (flags.help) return leave(shell, 0, usage)
-    const server = await createServer(await optionsOf(flags, shell))
-    stopOnSignals(server, shell)
-    announce(server, flags, shell)
+    const served = await serverOf(flags, shell)
+    stopOnSignals(served, shell)
+    announce(served.server, flags, shell)
   } catch (error) {
     const isOption = error instanceof OptionError
     shell.err(`holdfast: ${messageOf(error)}${isOption ? '; see holdfast serve --help' : ''}\n`)
     shell.exit(isOption ? 2 : 1)
+  }
+}
+
+interface Served {
+  readonly server: HoldfastServer
+  /** Null: the server brought its own, and closes it. */
+  readonly store: Store | null
+}
+
+/** A config file may bring a store of its own. */
+async function serverOf(flags: Flags, shell: Shell): Promise<Served> {
+  const options = await optionsOf(flags, shell)
+  if (flags.memory || options.store !== undefined) return { server: await createServer(options), store: null }
+  const path = flags.data ?? wordOf(shell.env, 'HOLDFAST_DATA') ?? './holdfast-data'
+  const onFault = (error: Error, isFatal: boolean) => {
+    shell.err(`holdfast: ${isFatal ? 'fatal' : 'error'}: ${path}: ${error.message}\n`)
+  }
+  const store = await openLmdbStore({ path, onFault })
+  try {
+    return { server: await createServer({ ...options, store }), store }
+  } catch (error) {
+    await store.close()
+    throw error
   }
 }
 
@@ -62,12 +89,15 @@ interface Flags {
   readonly port: string | undefined
   readonly host: string | undefined
   readonly config: string | undefined
+  readonly data: string | undefined
+  readonly memory: boolean
 }
 
 function flagsOf(argv: readonly string[]): Flags {
   const text = { type: 'string' } as const
   const flag = { type: 'boolean', default: false } as const
-  const options = { port: text, host: text, config: text, json: flag, help: { ...flag, short: 'h' } } as const
+  const help = { ...flag, short: 'h' } as const
+  const options = { port: text, host: text, config: text, data: text, memory: flag, json: flag, help } as const
   let parsed: ReturnType<typeof parseArgs<{ options: typeof options; allowPositionals: true }>>
   try {
     parsed = parseArgs({ args: [...argv], options, allowPositionals: true })
@@ -79,7 +109,10 @@ function flagsOf(argv: readonly string[]): Flags {
   if (command === undefined && !values.help) throw new OptionError('what shall it do? The command is: holdfast serve')
   if (command !== undefined && command !== 'serve') throw new OptionError(`there is no command ${command}`)
   if (more !== undefined) throw new OptionError(`${more} is one word too many`)
-  return { help: values.help, json: values.json, port: values.port, host: values.host, config: values.config }
+  if (values.memory && values.data !== undefined)
+    throw new OptionError('--memory keeps nothing, so --data says nothing')
+  const { data, memory, json, port, host, config } = values
+  return { help: values.help, json, port, host, config, data, memory }
 }
 
 async function optionsOf(flags: Flags, shell: Shell): Promise<ServerOptions> {
@@ -128,12 +161,16 @@ function announce(server: HoldfastServer, flags: Flags, shell: Shell): void {
   shell.out(`Holdfast listening on ${url} (store ${store}, ${heartbeat}, ${held})\n`)
 }
 
-function stopOnSignals(server: HoldfastServer, shell: Shell): void {
+function stopOnSignals({ server, store }: Served, shell: Shell): void {
   let isStopping = false
   const stop = (drainMs: number, code: number) => {
     if (isStopping) return shell.exit(code)
     isStopping = true
-    void server.close({ drainMs }).then(() => shell.exit(0))
+    // The store is closed last: what the end of the connections changes is kept.
+    void server
+      .close({ drainMs })
+      .then(() => store?.close())
+      .then(() => shell.exit(0))
   }
   shell.onSignal('SIGTERM', () => stop(server.settings.drainWindowMs, 143))
   shell.onSignal('SIGINT', () => stop(0, 130))

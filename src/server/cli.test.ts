@@ -16,7 +16,9 @@ interface Run {
   readonly signals: Map<string, () => void>
 }
 
-async function run(argv: string[], env: Shell['env'] = {}): Promise<Run> {
+/** Each run has a data directory of its own, unless it names one. */
+async function run(argv: string[], given: Shell['env'] = {}): Promise<Run> {
+  const env = { HOLDFAST_DATA: await mkdtemp(join(tmpdir(), 'holdfast-')), ...given }
   const done: Run = { out: '', err: '', codes: [], signals: new Map() }
   await main(argv, {
     env,
@@ -102,7 +104,7 @@ describe('serving', () => {
     const file = await quietConfig({ host: 'localhost', heartbeat: { everyMs: 5_000 } })
     const { out, codes, signals } = await run(['serve', '--host', '127.0.0.1', '--config', file])
     expect(out).toMatch(
-      /^Holdfast listening on http:\/\/127\.0\.0\.1:\d+ \(store memory, heartbeat 5 s \+ 10 s, [^\n]*\)\n$/,
+      /^Holdfast listening on http:\/\/127\.0\.0\.1:\d+ \(store lmdb, heartbeat 5 s \+ 10 s, [^\n]*\)\n$/,
     )
     signals.get('SIGTERM')?.()
     await expect.poll(() => codes).toEqual([0])
@@ -111,7 +113,7 @@ describe('serving', () => {
   test('[CLI-4] --json tells the start to programs; a second signal does not wait', async () => {
     const { out, codes, signals } = await run(['serve', '--json', '--config', await quietConfig()])
     const started = JSON.parse(out)
-    expect(started).toMatchObject({ store: 'memory', warnings: [] })
+    expect(started).toMatchObject({ store: 'lmdb', warnings: [] })
     expect((await fetch(`${started.listening}/health`)).status).toBe(200)
     signals.get('SIGINT')?.()
     signals.get('SIGINT')?.()
@@ -123,10 +125,28 @@ describe('serving', () => {
     const path = join(await mkdtemp(join(tmpdir(), 'holdfast-')), 'config.mjs')
     await writeFile(path, 'export default { rooms: { "chat/:id": { canJoin: () => true } } }')
     const argv = ['--import', 'tsx', new URL('./cli.ts', import.meta.url).pathname, 'serve', '--port', '0']
-    const child = spawn(process.execPath, [...argv, '--config', path], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const env = { ...process.env, HOLDFAST_DATA: await mkdtemp(join(tmpdir(), 'holdfast-')) }
+    const child = spawn(process.execPath, [...argv, '--config', path], { env, stdio: ['ignore', 'pipe', 'ignore'] })
     const [line] = await once(child.stdout, 'data')
     expect(String(line)).toContain('Holdfast listening on http://localhost:')
     child.kill('SIGTERM')
     expect(await once(child, 'exit')).toEqual([0, null])
   }, 20_000)
+
+  test('[CLI-8] sessions and rooms are kept in the data directory, which one server has; --memory keeps nothing', async () => {
+    const config = await quietConfig()
+    const data = join(await mkdtemp(join(tmpdir(), 'holdfast-')), 'data')
+    const first = await run(['serve', '--config', config, '--data', data])
+    expect(first.out).toContain('(store lmdb,')
+    const second = await run(['serve', '--config', config, '--data', data])
+    expect(second.err).toMatch(/in use by process \d+/)
+    expect(second.codes).toEqual([1])
+    first.signals.get('SIGINT')?.()
+    await expect.poll(() => first.codes).toEqual([0])
+    const third = await run(['serve', '--config', config, '--memory'])
+    expect(third.out).toContain('(store memory,')
+    third.signals.get('SIGINT')?.()
+    await expect.poll(() => third.codes).toEqual([0])
+    expect((await run(['serve', '--memory', '--data', data])).codes).toEqual([2])
+  })
 })

@@ -6,8 +6,9 @@ import { envOf, settingsTable } from './settings.js'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Each is an option of `createServer` too; what that says comes first. */
+/** Each but the first is an option of `createServer` too; what that says comes first. */
 export const wordsTable = [
+  { name: 'HOLDFAST_DATA', meaning: 'holdfast serve: the data directory, as --data.', default: './holdfast-data' },
   { name: 'HOLDFAST_HOST', meaning: 'On which address to listen.', default: 'all' },
   {
     name: 'HOLDFAST_ORIGINS',

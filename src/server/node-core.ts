@@ -15,7 +15,7 @@ import { type Context, type Peer, ratesOf } from './context.js'
 import { createEvents, type Events } from './events.js'
 import { createHookCaller } from './hook.js'
 import type { ServerLog } from './log.js'
-import { checkDurability, createRooms, type RoomConfig, type Rooms } from './rooms.js'
+import { checkDurability, createRooms, defaultDurability, type RoomConfig, type Rooms } from './rooms.js'
 import { engineSettings, type Settings } from './settings.js'
 import { createTurns } from './turns.js'
 
@@ -48,7 +48,7 @@ export function createNodeCore(options: NodeOptions): NodeCore {
   const { clock, chance, settings, log } = options
   const report = log.report
   const hooks = createHookCaller({ clock, deadlineMs: settings.hookDeadlineMs, report })
-  const rooms = createRooms(options.rooms, hooks)
+  const rooms = createRooms(options.rooms, hooks, defaultDurability(options.store))
   checkDurability(options.rooms, options.store)
   const events = createEvents(report)
   // The engine's rings often, those of connections hardly ever.

@@ -32,7 +32,7 @@ export type CanPublishAnswer = boolean | { readonly reason: string }
 
 /** Options of the rooms whose names fit one pattern. Everything may be left out. */
 export interface RoomConfig<P extends string = string> {
-  /** How much an acknowledgement promises. Default `memory`. */
+  /** How much an acknowledgement promises. Default `process`; `memory` where the store has no more. */
   readonly durability?: Durability
   /** What is kept: whichever is reached first trims. Defaults: `memory` 1000, 1 MB, 5 min; else 100 000, 64 MB, 30 d. */
   readonly retention?: Partial<Retention>
@@ -87,10 +87,14 @@ const failed = {
 } as const
 
 /** Throws for a pattern or an option that makes no sense, naming it. */
-export function createRooms(configs: Readonly<Record<string, RoomConfig>>, hooks: HookCaller): Rooms {
+export function createRooms(
+  configs: Readonly<Record<string, RoomConfig>>,
+  hooks: HookCaller,
+  durability: Durability = 'memory',
+): Rooms {
   const compiled = Object.entries(configs).map(([pattern, config]): [string, CompiledRoom] => [
     pattern,
-    { options: roomOptionsOf(pattern, config), config },
+    { options: roomOptionsOf(pattern, config, durability), config },
   ])
   const find = compilePatterns(Object.fromEntries(compiled))
 
@@ -129,13 +133,18 @@ export function createRooms(configs: Readonly<Record<string, RoomConfig>>, hooks
 
 /** Throws for a room that asks for more durability than the store has. */
 export function checkDurability(configs: Readonly<Record<string, RoomConfig>>, store: Store): void {
-  for (const [pattern, { durability = 'memory' }] of Object.entries(configs)) {
-    if (store.durabilities.includes(durability)) continue
+  for (const [pattern, { durability }] of Object.entries(configs)) {
+    if (durability === undefined || store.durabilities.includes(durability)) continue
     const had = store.durabilities.join(', ')
     throw new OptionError(
       `room ${JSON.stringify(pattern)}: the ${store.driver} store has no durability ${durability}, only ${had}`,
     )
   }
+}
+
+/** What a room that says nothing gets: it survives the end of the process wherever the store does. */
+export function defaultDurability({ durabilities }: Pick<Store, 'durabilities'>): Durability {
+  return durabilities.includes('process') ? 'process' : 'memory'
 }
 
 const roomKeys: { readonly [key in keyof Required<RoomConfig>]: 'function' | null } = {
@@ -170,9 +179,9 @@ function checkKeys(pattern: string, config: RoomConfig): void {
 }
 
 /** The options in force, defaults filled in. */
-export function roomOptionsOf(pattern: string, config: RoomConfig): RoomOptions {
+export function roomOptionsOf(pattern: string, config: RoomConfig, fallback: Durability = 'memory'): RoomOptions {
   checkKeys(pattern, config)
-  const durability = config.durability ?? 'memory'
+  const durability = config.durability ?? fallback
   const kept = durability === 'memory' ? memoryRetention : durableRetention
   const options: RoomOptions = {
     durability,
