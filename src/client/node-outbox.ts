@@ -74,7 +74,14 @@ class FolderShelf implements OutboxShelf {
 
   async read(): Promise<readonly StoredItem[]> {
     const others = (await this.#names()).filter(({ producer }) => !this.#held.has(producer))
-    const read = await Promise.all(others.map(({ path }) => itemsIn(path)))
+    const read = await Promise.all(
+      others.map(async ({ path, owner }) => {
+        const items = await itemsIn(path)
+        // Who died with nothing left to send left this behind.
+        if (items.size === 0 && !isAlive(owner)) rmSync(path, { force: true })
+        return items
+      }),
+    )
     const own = [...this.#held.values()].map(({ items }) => items)
     return inOrder([...read, ...own].flatMap((items) => [...items.values()]))
   }

@@ -41,6 +41,7 @@ export class OutboxLife {
   #waits = 0
   #isFrozen = false
   #isLooking = false
+  #adopting: Promise<void> = Promise.resolve()
   #isClosed = false
   #cancelLook = () => {}
 
@@ -176,7 +177,13 @@ export class OutboxLife {
     })
   }
 
-  async #adopt(): Promise<void> {
+  /** One after the other: two at once would each find half, and out of order. */
+  #adopt(): Promise<void> {
+    this.#adopting = this.#adopting.then(() => this.#adoptNow())
+    return this.#adopting
+  }
+
+  async #adoptNow(): Promise<void> {
     const user = this.#user
     const { clock, stored } = this.#options
     const oldMs = clock.wallMs() - (stored?.ageMs ?? Infinity)

@@ -12,15 +12,15 @@ function profileOf(rig: Rig, disk = createOutboxDisk()) {
   const profile = memoryStorage().profile
   const tabs = new Map<string, ReturnType<typeof memoryStorage>['session']>()
   let loads = 0
-  const load = (tab: string, more: Parameters<Rig['client']>[1] & { isOffline?: boolean } = {}) => {
+  const load = (tab: string, more: Parameters<Rig['client']>[1] & { isOffline?: boolean; delayMs?: number } = {}) => {
     loads += 1
     const name = `${tab}.${loads}`
-    const { isOffline = false, ...options } = more
+    const { isOffline = false, delayMs = 0, ...options } = more
     const line = rig.network.line(name)
     if (isOffline) line.down()
     const session = tabs.get(tab) ?? memoryStorage().session
     tabs.set(tab, session)
-    const outbox = openOutboxDisk(disk, { clock: line.clock })
+    const outbox = openOutboxDisk(disk, { clock: line.clock, delayMs: () => delayMs })
     let tell = (_: 'wake' | 'freeze' | 'thaw') => {}
     const page = rig.client(name, {
       storage: { session, profile, outbox, kind: 'persistent' },
@@ -163,6 +163,24 @@ describe('a page that comes back', () => {
     expect([...marks].sort()).toEqual(['own', 'x0', 'x1', 'x2', 'y0', 'y1', 'y2'])
     expect(marks.filter((mark) => !mark.endsWith('2'))).toEqual(['x0', 'y0', 'x1', 'y1', 'own'])
     expect(kinds(results)).toEqual(['kept'])
+  })
+
+  test('[OUT-23] a welcome that comes while the storage is read does not keep anything from being taken over', async () => {
+    for (const delayMs of [1, 3, 5, 8, 13, 21, 40]) {
+      const rig = await setUp()
+      const { load } = profileOf(rig)
+      const pages = ['one', 'two', 'three'].map((mark) => ({ mark, ...load('t', { isOffline: true }) }))
+      for (const { mark, session } of pages) {
+        publishAll(session.join('a'), [mark])
+        await rig.clock.advance(10)
+      }
+      for (const { crash } of pages) crash()
+      const next = load('t', { delayMs })
+      publishAll(next.session.join('a'), ['four'])
+      await rig.clock.advance(5_000)
+      expect([delayMs, await marksOf(rig)]).toEqual([delayMs, ['one', 'two', 'three', 'four']])
+      checkNetwork()
+    }
   })
 
   test('[OUT-23] a living page picks up what one that died has left', async () => {
