@@ -122,7 +122,7 @@ function behind(prefix: Uint8Array): Uint8Array {
     end[index] = byte + 1
     return end.subarray(0, index + 1)
   }
-  return Uint8Array.of(0xff, 0xff)
+  return Uint8Array.of(0xff, 0xff, 0xff)
 }
 
 /** The package hides the cause in a promise, which nobody else may leave unheard. */
