@@ -92,13 +92,13 @@ function isOpenAgain(truth: Truth, { n, step }: Of<'settled'>): boolean {
 /** What was stored when its page died is finished by a later one, or still stored. */
 function lostOnTheWay(truth: Truth): Broken[] {
   const left = new Set(truth.of('end-disk').flatMap(({ ns }) => ns))
-  return truth.of('stored').flatMap(({ by, ns, step }) =>
+  const ended = new Set(truth.of('settled').flatMap((settled) => (isFinal(settled) ? [settled.n] : [])))
+  const handedOn = truth.of('settled').filter((settled) => !isFinal(settled))
+  const owed = [...truth.of('stored'), ...handedOn.map(({ by, n, step }) => ({ by, ns: [n], step }))]
+  return owed.flatMap(({ by, ns, step }) =>
     ns
-      .filter((n) => !left.has(n) && !truth.of('settled').some((settled) => settled.n === n && isFinal(settled)))
-      .map((n) => ({
-        step,
-        what: `${by}: publish ${n} was stored when its page died, and nobody told how it ended`,
-      })),
+      .filter((n) => !left.has(n) && !ended.has(n))
+      .map((n) => ({ step, what: `${by}: publish ${n} was stored when its page ended, and nobody told how it ended` })),
   )
 }
 
