@@ -166,6 +166,8 @@ class DiskEntries implements RoomEntries, Keeper {
   readonly #room: DiskRoom
   readonly #prefix: Uint8Array
   readonly #unwritten = new Map<number, Unwritten>()
+  /** The oldest one, once it was read: every append looks at it. */
+  #oldest: { readonly offset: number; readonly kept: KeptEntry } | null = null
 
   constructor(ground: Ground, room: DiskRoom, bytes: number) {
     this.#ground = ground
@@ -184,8 +186,12 @@ class DiskEntries implements RoomEntries, Keeper {
     const unwritten = this.#unwritten.get(offset)
     if (unwritten !== undefined) return unwritten ?? undefined
     if (this.scope.isUnkept) return undefined
+    if (this.#oldest?.offset === offset) return this.#oldest.kept
     const value = this.#ground.disk.get(numberedKey(this.#prefix, offset))
-    return value === undefined ? undefined : decodeEntry(value, { epoch: log.epoch, offset })
+    if (value === undefined) return undefined
+    const kept = decodeEntry(value, { epoch: log.epoch, offset })
+    if (offset === log.trimmed.offset + 1) this.#oldest = { offset, kept }
+    return kept
   }
 
   push(kept: KeptEntry): void {
@@ -236,6 +242,7 @@ class DiskEntries implements RoomEntries, Keeper {
 
   /** Undefined: as the disk has it. */
   #note(offset: number): void {
+    if (this.#oldest?.offset === offset) this.#oldest = null
     this.#room.noteRecord()
     this.#ground.journal.note(this, offset, () => this.#unwritten.get(offset))
   }
