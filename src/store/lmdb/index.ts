@@ -43,7 +43,11 @@ export async function openLmdbStore(options: LmdbOptions): Promise<Store> {
     const ownership = await ownOf(file, path)
     const disk = lmdbDisk(file, () => ownership.check())
     const close = async () => {
-      ownership.release()
+      try {
+        ownership.release()
+      } catch {
+        // The disk is full or broken; a process that has ended is known to be gone all the same.
+      }
       await disk.close()
       opened.delete(directory)
     }

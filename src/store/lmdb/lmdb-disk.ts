@@ -68,8 +68,15 @@ function put(file: LmdbFile, writes: readonly Write[], batch: number): Promise<u
   writeNumber(number, 0, batch)
   const written = file.put(metaKeys.batch, number)
   for (const promise of promises) promise.catch(() => {})
+  // The package makes promises that it gives to nobody; one that fails unheard would end the process.
+  const hear = () => void file.committed.then(nothing, nothing)
+  hear()
+  queueMicrotask(hear)
+  nextTurn(hear)
   return written
 }
+
+function nothing(): void {}
 
 function commitOf(file: LmdbFile, written: Promise<unknown>, batch: number): Commit {
   let isOver = false
