@@ -1,5 +1,5 @@
 // A program for tests that is killed and started again: it says each text that it is told to, and keeps what is not
-// settled in a folder. Told and telling over IPC: `say`, `said` when it is stored, `kept` with the mark.
+// settled in a folder. It tells over IPC that it is ready, and the state and mark of each publish.
 
 import { connect, fileStorage } from 'holdfast'
 
