@@ -1,14 +1,26 @@
 // What the first pages of an LMDB file say, read without opening it: to open a file that was cut short would end the
 // process. Layout of MDB_meta as in lmdb-js 3 (LMDB 1.0 pages): magic at 24 bytes, the copies on half pages.
 
+import { readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { DataError } from './format.js'
 
 const magicAt = 24
 const magic = 0xbeefc0de
 const pageSizeAt = 48
+const flagsAt = 52
 const lastPageAt = 144
 const txnAt = 152
+const bootAt = 160
+const unflushedFlag = 0x1000
+
+/** One of the three copies of the head: two written in turn, and one, on the second half page, with each flush. */
+interface Head {
+  readonly txn: bigint
+  readonly lastPage: bigint
+  readonly boot: bigint
+  readonly isFlushed: boolean
+}
 
 /** Throws for what is no LMDB file, or is shorter than it says. */
 export async function checkHeader(path: string): Promise<void> {
@@ -18,10 +30,10 @@ export async function checkHeader(path: string): Promise<void> {
     const head = Buffer.alloc(Math.min(size, 4 * 65_536))
     await file.read(head, 0, head.length, 0)
     if (size === 0) return
-    if (size < txnAt + 8 || head.readUInt32LE(magicAt) !== magic) {
+    if (size < bootAt + 8 || head.readUInt32LE(magicAt) !== magic) {
       throw new DataError('foreign', `${path} is not an LMDB file; name another directory, or move it away`)
     }
-    const needed = bytesNeeded(head)
+    const needed = bytesNeeded(head, presentBoot())
     if (needed > size) {
       const message = `${path} was cut short: it has ${size} bytes and needs ${needed}; restore a backup`
       throw new DataError('damaged', message)
@@ -31,14 +43,41 @@ export async function checkHeader(path: string): Promise<void> {
   }
 }
 
-/** By the copy with the newest transaction. */
-function bytesNeeded(head: Buffer): number {
-  const pageSize = head.readUInt32LE(pageSizeAt)
-  let newest = { txn: -1n, lastPage: 1n }
-  for (let at = 0; at < 2 * pageSize; at += pageSize / 2) {
-    if (at + txnAt + 8 > head.length || head.readUInt32LE(at + magicAt) !== magic) continue
-    const txn = head.readBigUInt64LE(at + txnAt)
-    if (txn > newest.txn) newest = { txn, lastPage: head.readBigUInt64LE(at + lastPageAt) }
+/** By the head that LMDB goes on with. */
+function bytesNeeded(bytes: Buffer, boot: bigint | null): number {
+  const pageSize = bytes.readUInt32LE(pageSizeAt)
+  const [first, flushed, second] = [0, pageSize / 2, pageSize].map((at) => headAt(bytes, at))
+  let head = first ?? { txn: 0n, lastPage: 1n, boot: 0n, isFlushed: true }
+  for (const other of [second, flushed]) if (other !== undefined && other !== null) head = chosen(head, other, boot)
+  return (Number(head.lastPage) + 1) * pageSize
+}
+
+/**
+ * As `mdb_pick_meta` of lmdb-js. The newest counts while the machine has not been off. Behind a power cut it counts only
+ * if it was flushed: what it tells of may never have reached the disk, nor the length of the file.
+ */
+function chosen(one: Head, other: Head, boot: bigint | null): Head {
+  if (other.txn === 0n) return one
+  const [newer, older] = one.txn >= other.txn ? [one, other] : [other, one]
+  return newer.isFlushed || (newer.boot !== 0n && newer.boot === boot) ? newer : older
+}
+
+function headAt(bytes: Buffer, at: number): Head | null {
+  if (at + bootAt + 8 > bytes.length) return null
+  return {
+    txn: bytes.readBigUInt64LE(at + txnAt),
+    lastPage: bytes.readBigUInt64LE(at + lastPageAt),
+    boot: bytes.readBigInt64LE(at + bootAt),
+    isFlushed: (bytes.readUInt16LE(at + flagsAt) & unflushedFlag) === 0,
   }
-  return (Number(newest.lastPage) + 1) * pageSize
+}
+
+/** As lmdb-js reads it: the first group of hex digits. Null: this system does not tell it so. */
+function presentBoot(): bigint | null {
+  try {
+    const [digits] = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').split('-')
+    return BigInt(`0x${digits}`)
+  } catch {
+    return null
+  }
 }
