@@ -186,7 +186,7 @@ export const faultTable: readonly FaultRow[] = [
   {
     id: 'F65',
     what: 'oversize and malformed frames',
-    how: '`stranger` garbage, flood, forger beside honest clients',
+    how: '`stranger` garbage, flood, forger, deaf beside honest clients',
     why: 'what WebSocket itself forbids is for the tests over real sockets',
   },
   { id: 'F66', what: 'resume with every wrong position', how: '`stranger` positions: ten classes per room' },

@@ -6,7 +6,7 @@ import type { Fault as CommonFault } from '../src/testing/fault.js'
 import type { Survival } from './world/shared-store.js'
 
 /** What somebody who is no client of ours does. */
-export type StrangerScript = 'garbage' | 'positions' | 'limits' | 'version' | 'flood' | 'forger'
+export type StrangerScript = 'garbage' | 'positions' | 'limits' | 'version' | 'flood' | 'forger' | 'deaf'
 
 /** Lines have the names of tabs, `t1` and so on: the line of the page that is open; servers are `s1` and so on. */
 export type OwnFault =

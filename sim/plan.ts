@@ -5,6 +5,7 @@ import { createSeededChance } from '../src/testing/seeded-chance.js'
 import { type Config, drawConfig } from './config.js'
 import { drawFaults } from './fault-draws.js'
 import type { Fault } from './faults.js'
+import { drawScenes } from './scenes.js'
 import { drawWork, type Work } from './workload.js'
 
 export type Item = { readonly atMs: number } & (Work | Fault)
@@ -19,7 +20,11 @@ export interface Plan {
 export function planOf(seed: number): Plan {
   const chance = createSeededChance(seed).fork('plan')
   const config = drawConfig(chance.fork('config'))
-  const items = [...drawWork(chance.fork('work'), config), ...drawFaults(chance.fork('faults'), config)]
+  const items = [
+    ...drawWork(chance.fork('work'), config),
+    ...drawFaults(chance.fork('faults'), config),
+    ...drawScenes(chance.fork('scenes'), config),
+  ]
   return { seed, config, items: items.toSorted((a, b) => a.atMs - b.atMs) }
 }
 

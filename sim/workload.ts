@@ -67,6 +67,14 @@ export type Work =
       readonly server: number
       readonly forMs: number
     }
+  /** Somebody's rights change, so often. */
+  | {
+      readonly work: 'rights'
+      readonly tab: number
+      readonly server: number
+      readonly count: number
+      readonly everyMs: number
+    }
   | { readonly work: 'remove'; readonly tab: number; readonly room: string; readonly server: number }
 
 type Drawn = { readonly atMs: number } & Work
@@ -267,6 +275,13 @@ const acts: { readonly [K in Work['work']]: Act<K> } = {
     world.banned.add(`${user} ${room}`)
     world.servers[server]?.server?.changeRights(user).catch(() => {})
     world.clock.after(forMs, () => world.banned.delete(`${user} ${room}`))
+  },
+  rights(world, { tab, server, count, everyMs }) {
+    const user = tabOf(world, tab)?.page?.session.user ?? null
+    if (user === null) return
+    for (let at = 0; at < count; at++) {
+      world.clock.after(at * everyMs, () => world.servers[server]?.server?.changeRights(user).catch(() => {}))
+    }
   },
   remove(world, { tab, room, server }) {
     const user = tabOf(world, tab)?.page?.session.user ?? null

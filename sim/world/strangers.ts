@@ -113,6 +113,7 @@ class Stranger {
     if (script === 'garbage') this.#sendGarbage()
     if (script === 'positions') this.#sendPositions()
     if (script === 'limits') this.#sendLimits()
+    if (script === 'deaf') this.#askDeaf()
   }
 
   // What each of them does.
@@ -161,6 +162,15 @@ class Stranger {
     this.#parts.clock.after(500, () => {
       for (let at = 1; at <= 300; at++) this.#send({ type: 'signal', room: this.#ask.room, data: { at } })
     })
+  }
+
+  /** Asks on and on, and reads no answer. It never leaves: presence is looked at by what honest clients did. */
+  #askDeaf(): void {
+    const { network, clock } = this.#parts
+    network.line(this.#by).links.at(-1)?.stall('down')
+    for (let at = 1; at <= 900; at++) {
+      clock.after(at * 8, () => this.#send({ type: 'join', id: at, room: this.#ask.room }))
+    }
   }
 
   #forged(): Json {
