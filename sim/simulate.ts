@@ -56,7 +56,7 @@ async function act(world: World, plan: Plan): Promise<void> {
   await recordEnd(world)
 
   trace.add({ kind: 'phase', phase: 'leaving' })
-  for (const tab of world.tabs) void tab.leaveSession()
+  for (const tab of world.tabs) tab.end()
   await advance(world, restMs(world))
   trace.add({ kind: 'phase', phase: 'rest' })
   recordRest(world)

@@ -2,6 +2,7 @@
 // (from a join to its leave). Checks look things up here; nothing is judged here.
 
 import type { Position } from '../src/protocol/position.js'
+import type { Plan } from './plan.js'
 import type { TraceRecord } from './trace.js'
 
 export type Of<K extends TraceRecord['kind']> = Extract<TraceRecord, { kind: K }> & { readonly step: number }
@@ -160,3 +161,18 @@ export function isForgetful(truth: Truth, by: string, step: number): boolean {
 export function hasLost(truth: Truth, fromStep: number, toStep: number): boolean {
   return truth.lives.some((life) => !life.isWhole && life.step > fromStep && life.step <= toStep)
 }
+
+/**
+ * Whether a server was paused for longer than the room remembers who published there: what it had received before may
+ * be taken for new.
+ */
+export function mayComeLate(truth: Truth, { config }: Plan, { room, step }: Of<'appended'>): boolean {
+  const ageMs = config.rooms.find(({ name }) => name === room)?.producerAgeMs ?? Number.POSITIVE_INFINITY
+  return truth.of('fault').some(({ what, item, step: at }) => {
+    return what === 'pause-server' && at < step && (item as { forMs: number }).forMs > ageMs
+  })
+}
+
+/** The excuse of checks that use it, for the trust page. */
+export const lateExcuse =
+  'a room that forgets producers sooner than a paused server comes back with what it had received'

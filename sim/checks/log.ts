@@ -1,6 +1,6 @@
 // The log and its order: dense, never rewritten, one order for all.
 
-import { entryAt, isVoidAt, type Of, type Truth } from '../truth.js'
+import { entryAt, isVoidAt, lateExcuse, mayComeLate, type Of, type Truth } from '../truth.js'
 import type { Broken, Invariant } from './check.js'
 
 const logDense: Invariant = {
@@ -92,7 +92,8 @@ function outOfOrder(entries: readonly Of<'entry'>[], truth: Truth): Broken[] {
 const fifoSender: Invariant = {
   id: 'I05',
   holds: 'what one page published in a room is in the log in the order of its calls',
-  broken: (truth) => {
+  excuses: lateExcuse,
+  broken: (truth, plan) => {
     const calls = new Map(truth.of('publish').map((call) => [call.mark, call]))
     return truth.lives.flatMap(({ logs }) =>
       [...logs.values()].flatMap((log) => {
@@ -102,7 +103,7 @@ const fifoSender: Invariant = {
           if (call === undefined) return []
           const before = last.get(call.by) ?? 0
           last.set(call.by, call.n)
-          return call.n > before
+          return call.n > before || mayComeLate(truth, plan, entry)
             ? []
             : [{ step: entry.step, what: `${call.by}: publish ${call.n} stands behind ${before}` }]
         })

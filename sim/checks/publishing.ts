@@ -1,6 +1,6 @@
 // Publishes: acknowledged means kept, once, with one answer, and every one gets one.
 
-import { hasLost, type Of, type Truth } from '../truth.js'
+import { hasLost, lateExcuse, mayComeLate, type Of, type Truth } from '../truth.js'
 import type { Broken, Invariant } from './check.js'
 
 const ackedInLog: Invariant = {
@@ -26,12 +26,14 @@ const ackedInLog: Invariant = {
 const onceApplied: Invariant = {
   id: 'I18',
   holds: 'no publish stands in a log twice',
-  broken: ({ lives }) =>
-    lives.flatMap(({ logs, life }) =>
+  excuses: lateExcuse,
+  broken: (truth, plan) =>
+    truth.lives.flatMap(({ logs, life }) =>
       [...logs].flatMap(([room, log]) => {
         const marks = new Set<string>()
-        return log.flatMap(({ mark, step, n }) => {
-          if (mark === null || !marks.has(mark)) {
+        return log.flatMap((entry) => {
+          const { mark, step, n } = entry
+          if (mark === null || !marks.has(mark) || mayComeLate(truth, plan, entry)) {
             if (mark !== null) marks.add(mark)
             return []
           }

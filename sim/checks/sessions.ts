@@ -1,7 +1,7 @@
 // Sessions: one owner, nobody locked out, nobody forgotten early, ends told once.
 
 import type { Plan } from '../plan.js'
-import { dropOf, hasLost, hasLostSession, isForgetful, type Of, type Truth } from '../truth.js'
+import { dropOf, hasLost, hasLostSession, isForgetful, lateExcuse, mayComeLate, type Of, type Truth } from '../truth.js'
 import type { Broken, Invariant } from './check.js'
 
 const fenceMonotone: Invariant = {
@@ -27,18 +27,20 @@ const fenceMonotone: Invariant = {
 const fenceEnforced: Invariant = {
   id: 'I30',
   holds: 'in a room no entry of an older generation of a session stands behind one of a newer, or behind its touch',
-  broken: (truth, plan) => [...writtenBehind(truth), ...writtenAfterTouch(truth, plan)],
+  excuses: lateExcuse,
+  broken: (truth, plan) => [...writtenBehind(truth, plan), ...writtenAfterTouch(truth, plan)],
 }
 
-function writtenBehind({ lives }: Truth): Broken[] {
-  return lives.flatMap((life) =>
+function writtenBehind(truth: Truth, plan: Plan): Broken[] {
+  return truth.lives.flatMap((life) =>
     [...life.logs.values()].flatMap((log) => {
       const last = new Map<string, number>()
-      return log.flatMap(({ session, generation, step, room }) => {
+      return log.flatMap((entry) => {
+        const { session, generation, step, room } = entry
         if (session === null) return []
         const before = last.get(session) ?? 0
         last.set(session, generation)
-        return generation >= before
+        return generation >= before || mayComeLate(truth, plan, entry)
           ? []
           : [{ step, what: `${session} wrote to ${room} as ${generation} after ${before}` }]
       })

@@ -74,6 +74,7 @@ export class Tab {
   readonly #parts: TabParts
   #pages = 0
   #page: Page | null = null
+  #isOver = false
 
   constructor(parts: TabParts) {
     this.name = parts.name
@@ -91,7 +92,7 @@ export class Tab {
 
   /** Opens a page; the one before must be gone. */
   load(): void {
-    if (this.#page !== null) return
+    if (this.#page !== null || this.#isOver) return
     this.#pages += 1
     const by = `${this.name}.${this.#pages}`
     const { network, trace } = this.#parts
@@ -203,6 +204,12 @@ export class Tab {
       page.line.clock.kill()
       this.#bury(page)
     })
+  }
+
+  /** Leaves, and opens no page any more. */
+  end(): void {
+    this.#isOver = true
+    void this.leaveSession()
   }
 
   /** The page asks its own server for it, which may take a while. */

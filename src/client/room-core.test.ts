@@ -237,6 +237,14 @@ describe('gaps', () => {
     expect(told).toEqual(['gap ahead-of-log 5-5>3', 'd4x', 'd5x'])
   })
 
+  test('[ROOM-12] one that was acknowledged before the room was first answered is told too', () => {
+    const { room, told, hear } = roomOf()
+    room.acknowledged(at(5))
+    room.ask(null)
+    hear(complete(2, 3, 'x'), entry(3, 'x'))
+    expect(told).toEqual(['gap ahead-of-log 4-5>2', 'd3x'])
+  })
+
   test('[ROOM-12] an acknowledged entry that another node has only not heard of yet is not lost', () => {
     const { room, told, hear } = live(3)
     room.acknowledged(at(5))

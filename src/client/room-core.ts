@@ -154,8 +154,11 @@ export class RoomCore {
     // Behind a gap nobody says where the log ended: all of it until live.
     this.#caughtUpTo = verdict.kind === 'complete' ? verdict.to : Infinity
     if (verdict.kind === 'gap') this.#gap(verdict, position)
-    else if (at === null) this.#received = this.#handed = position
-    else if (position.offset > at.offset) {
+    else if (at === null) {
+      this.#received = this.#handed = position
+      // An acknowledgement may have come before the room was ever answered here.
+      this.#checkAcknowledged(verdict.to, position.epoch)
+    } else if (position.offset > at.offset) {
       this.#gap({ reason: 'trimmed', from: at.offset + 1, to: position.offset, next: position }, position)
     } else {
       if (position.offset === at.offset) this.#received = position

@@ -45,6 +45,19 @@ test('[PRES-12, I39] who is on a board and not in the room is off it within two 
   expect(shownUsers(ann)).toEqual(['ann live', 'bob live', 'gone held'])
 })
 
+test('[PRES-3, I52] who is over is taken off, also where a life of the store that is lost showed him by a later generation', async () => {
+  const clock = createVirtualClock()
+  const store = memoryStore()
+  const node = await startNode({ clock, store, settings })
+  const ann = await joined(clock, new Client(node, 'ann'))
+  const { id, generation } = ann.current
+  ann.drop()
+  await show(store, shownItem(id, { user: 'ann', state: 'live' }, generation + 100))
+  await clock.advance(140_000)
+  expect((await store.session(id))?.status.state).toBe('ended')
+  expect((await store.board('r', presenceBoard)).items).toEqual([])
+})
+
 test('[ROOM-21, PRES-3] a leave that the store does not take is told, and repeated until it does', async () => {
   const clock = createVirtualClock()
   let isDown = false

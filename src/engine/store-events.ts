@@ -89,10 +89,7 @@ export class StoreEvents {
   async #do(event: StoreEvent): Promise<void> {
     switch (event.kind) {
       case 'ended': {
-        const { session, generation } = event
-        // Above its last generation: what a dead node still has on the way to the store must not bring it back.
-        const removed = [{ key: session, fence: generation + 1 }]
-        await Promise.all(event.rooms.map((room) => this.#change(room, [], removed)))
+        await Promise.all(event.rooms.map((room) => this.#remove(room, event)))
         return this.#tellLeave(event)
       }
       case 'grace-over':
@@ -117,6 +114,15 @@ export class StoreEvents {
     } catch (error) {
       this.#core.report(error, 'telling the application of a leave')
     }
+  }
+
+  /** For good, whatever generation it is shown by: one of before the store was set back may be above its last. */
+  async #remove(room: string, { session, generation }: Extract<StoreEvent, { kind: 'ended' }>): Promise<void> {
+    if (!this.#hasPresence(room)) return
+    const board = await this.#core.ask((store) => store.board(room, presenceBoard))
+    const shown = board.items.find(({ key }) => key === session)?.fence ?? 0
+    // Above its last generation: what a dead node still has on the way to the store must not bring it back.
+    await this.#change(room, [], [{ key: session, fence: Math.max(generation + 1, shown) }])
   }
 
   /** A session that has come back has a higher fence there: then this changes nothing. */

@@ -1,6 +1,7 @@
-// What the application is told: connect, drop, resume, leave. Listeners may take their time, and may fail.
+// What the application is told: connect, drop, resume, leave. Listeners may take their time, and may fail or never end.
 
 import type { SessionEvent } from '../engine/engine.js'
+import type { HookCaller } from './hook.js'
 
 type Happening<K extends SessionEvent['kind']> = Omit<Extract<SessionEvent, { kind: K }>, 'kind'>
 
@@ -20,11 +21,17 @@ export type Listener<E> = (event: E) => void | Promise<void>
 
 export interface Events {
   on<K extends keyof ServerEvents>(kind: K, listener: Listener<ServerEvents[K]>): () => void
-  /** Resolves when every listener is done. Never rejects: a listener that fails is reported and counts as done. */
+  /**
+   * Resolves when every listener is done. Never rejects: a listener that fails, or takes longer than the caller of hooks
+   * waits, is reported and counts as done.
+   */
   tell(event: SessionEvent): Promise<void>
 }
 
-export function createEvents(report: (error: unknown, doing: string) => void): Events {
+/** A listener may take this long; what it has not done by then nobody waits for. */
+export const listenerDeadlineMs = 60_000
+
+export function createEvents(hooks: HookCaller): Events {
   const listeners: { readonly [kind in keyof ServerEvents]: Set<(event: unknown) => void | Promise<void>> } = {
     connect: new Set(),
     drop: new Set(),
@@ -44,14 +51,7 @@ export function createEvents(report: (error: unknown, doing: string) => void): E
       return () => void set.delete(own)
     },
     async tell({ kind, ...event }) {
-      const told = [...listeners[kind]].map(async (listener) => {
-        try {
-          await listener(event)
-        } catch (error) {
-          report(error, `a listener of ${kind}`)
-        }
-      })
-      await Promise.all(told)
+      await Promise.all([...listeners[kind]].map((listener) => hooks.call(`on ${kind}`, () => listener(event))))
     },
   }
 }

@@ -3,7 +3,8 @@ import type { SessionEvent } from '../engine/engine.js'
 import { createVirtualClock } from '../testing/virtual-clock.js'
 import { createAlarm, type Sleeper } from './alarm.js'
 import { createDoor } from './door.js'
-import { createEvents } from './events.js'
+import { createEvents, listenerDeadlineMs } from './events.js'
+import { createHookCaller } from './hook.js'
 import { RoomOrder } from './room-order.js'
 import { readSettings } from './settings.js'
 import { TokenBucket } from './token-bucket.js'
@@ -164,10 +165,28 @@ describe('a token bucket', () => {
 describe('events', () => {
   const event: SessionEvent = { kind: 'leave', id: 'e1', session: 's', user: 'u', reason: 'left', rooms: [] }
 
+  const eventsOn = (reported: unknown[] = []) => {
+    const clock = createVirtualClock()
+    const report = (error: unknown) => reported.push(error)
+    return { clock, events: createEvents(createHookCaller({ clock, deadlineMs: listenerDeadlineMs, report })) }
+  }
+
+  test('[SRV-14] a listener that never ends is reported after a minute, and nobody waits for it any more', async () => {
+    const reported: unknown[] = []
+    const { clock, events } = eventsOn(reported)
+    events.on('leave', () => new Promise(() => {}))
+    let isTold = false
+    void events.tell(event).then(() => (isTold = true))
+    await clock.advance(59_000)
+    expect([isTold, reported]).toEqual([false, []])
+    await clock.advance(1_000)
+    expect([isTold, reported.map(String)]).toEqual([true, ['Error: no answer within 60000 ms']])
+  })
+
   test('[SRV-14] listeners are waited for; one that fails is reported and holds nobody back', async () => {
     const reported: unknown[] = []
     const told: unknown[] = []
-    const events = createEvents((error) => reported.push(error))
+    const { events } = eventsOn(reported)
     events.on('leave', async (left) => {
       await Promise.resolve()
       told.push(left)
@@ -183,7 +202,7 @@ describe('events', () => {
   })
 
   test('[SRV-14] off ends exactly the listening it came from, and may be called twice', async () => {
-    const events = createEvents(() => {})
+    const { events } = eventsOn()
     let count = 0
     const listener = () => {
       count += 1
@@ -197,6 +216,6 @@ describe('events', () => {
   })
 
   test('[SRV-14] an event that does not exist is named', () => {
-    expect(() => createEvents(() => {}).on('dorp' as 'drop', () => {})).toThrow(/dorp.*connect, drop, resume, leave/)
+    expect(() => eventsOn().events.on('dorp' as 'drop', () => {})).toThrow(/dorp.*connect, drop, resume, leave/)
   })
 })

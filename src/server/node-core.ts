@@ -1,8 +1,9 @@
 // A whole server without sockets, on any clock: the engine, the hooks, the connections and the timers they want.
 // `createServer` puts HTTP and WebSocket in front of it, the simulator a network in memory.
 
-import type { Engine, LiveSession, SessionEvent } from '../engine/engine.js'
+import type { Engine, LiveSession, ServerRoom, SessionEvent } from '../engine/engine.js'
 import { createEngine } from '../engine/create-engine.js'
+import { PublishRefused } from '../engine/publishing.js'
 import type { Transport } from '../engine/transport.js'
 import { base64url } from '../protocol/base64url.js'
 import type { Chance, Clock } from '../protocol/time.js'
@@ -12,8 +13,8 @@ import { createAlarm } from './alarm.js'
 import { type Authenticate, claimsOf, createAuthenticator } from './auth.js'
 import { type Connection, createConnection } from './connection.js'
 import { type Context, type Peer, ratesOf } from './context.js'
-import { createEvents, type Events } from './events.js'
-import { createHookCaller } from './hook.js'
+import { createEvents, type Events, listenerDeadlineMs } from './events.js'
+import { createHookCaller, isPromise } from './hook.js'
 import type { ServerLog } from './log.js'
 import { checkDurability, createRooms, defaultDurability, type RoomConfig, type Rooms } from './rooms.js'
 import { engineSettings, type Settings } from './settings.js'
@@ -36,6 +37,8 @@ export interface NodeCore {
   readonly events: Events
   readonly rooms: Rooms
   readonly context: Context
+  /** As the engine's, but the room's schema judges what is published. */
+  room(name: string): ServerRoom
   start(): Promise<void>
   /** A new connection. Whoever carries it feeds what is returned, and tells it when the transport has ended. */
   connect(transport: Transport, peer: Peer, verdictGiven?: () => void): Connection
@@ -50,7 +53,7 @@ export function createNodeCore(options: NodeOptions): NodeCore {
   const hooks = createHookCaller({ clock, deadlineMs: settings.hookDeadlineMs, report })
   const rooms = createRooms(options.rooms, hooks, defaultDurability(options.store))
   checkDurability(options.rooms, options.store)
-  const events = createEvents(report)
+  const events = createEvents(createHookCaller({ clock, deadlineMs: listenerDeadlineMs, report }))
   // The engine's rings often, those of connections hardly ever.
   const alarm = createAlarm(clock)
   const deadlines = createAlarm(clock)
@@ -83,6 +86,18 @@ export function createNodeCore(options: NodeOptions): NodeCore {
     events,
     rooms,
     context,
+    room(name) {
+      const room = engine.room(name)
+      const publish: ServerRoom['publish'] = async (data, how) => {
+        const judged = rooms.judge(name, data)
+        // What need not wait keeps its turn.
+        const { kind, message } = { message: '', ...(isPromise(judged) ? await judged : judged) }
+        if (kind === 'no') throw new PublishRefused('invalid', message)
+        if (kind === 'failed') throw new Error(`the schema of ${name} failed to judge; it is in the log`)
+        return room.publish(data, how)
+      }
+      return { ...room, publish }
+    },
     async start() {
       await engine.start()
       alarm.moved(engine)
