@@ -1,7 +1,14 @@
 // A session of this client: it puts connection, identity and traffic together and tells the application how it
 // stands. `session.ts` is what the application holds of it.
 
-import { type Bye, type Hello, protocolVersion, type ServerFrame, type Welcome } from '../protocol/frames.js'
+import {
+  type Bye,
+  type Hello,
+  protocolVersion,
+  type Refused,
+  type ServerFrame,
+  type Welcome,
+} from '../protocol/frames.js'
 import { Connection, type ConnectionHost, type Loss, type Prepared } from './connection.js'
 import { Emitter } from './emitter.js'
 import { HealthMeter, type HealthOptions } from './health.js'
@@ -130,7 +137,7 @@ export class SessionCore implements ConnectionHost, TrafficHost {
     if (frame.type === 'welcome') this.#welcomed(frame)
     else if (frame.type !== 'bye') this.traffic.hear(frame)
     if (frame.type === 'live' && frame.room === null) this.#wentLive()
-    if (frame.type === 'refused') this.#options.log?.info(frame, 'refusal')
+    if (frame.type === 'refused') this.#refused(frame)
   }
 
   bye(frame: Bye): void {
@@ -206,8 +213,9 @@ export class SessionCore implements ConnectionHost, TrafficHost {
     const before = this.identity.user
     const wasAsked = this.session !== null
     const reason = this.identity.welcomed(frame)
-    const awayMs = this.#lostAtMs === null ? 0 : Math.round(this.#options.clock.nowMs() - this.#lostAtMs)
-    const downMs = verdict.kind === 'resumed' ? verdict.downMs : awayMs
+    // The server's measure is its hold time, which stands still while there is no server.
+    const heldMs = verdict.kind === 'resumed' ? verdict.downMs : 0
+    const downMs = this.#lostAtMs === null ? heldMs : Math.round(this.#options.clock.nowMs() - this.#lostAtMs)
     const instance = this.stats.drops > 0 ? 'same' : 'new'
     if (instance === 'same' && verdict.kind === 'resumed') this.stats.resumes += 1
     this.#isWelcomed = true
@@ -216,6 +224,13 @@ export class SessionCore implements ConnectionHost, TrafficHost {
     this.traffic.welcomed(frame, before !== null && before !== user)
     if (reason !== null) this.events.emit('new-session', { reason, session, user })
     this.traffic.flush()
+  }
+
+  /** What has no id is a signal or presence data: nobody waits for an answer, so it is told here. */
+  #refused(frame: Refused): void {
+    this.#options.log?.info(frame, 'refusal')
+    const { id, reason, message } = frame
+    if (id === null && reason !== 'not-joined') this.report(new Error(`holdfast: refused as ${reason}: ${message}`))
   }
 
   #wentLive(): void {

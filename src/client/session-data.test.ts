@@ -1,6 +1,7 @@
 // Data that no server reads is told to who gave it, before anything is queued.
 
 import { afterEach, describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { checkNetwork, kinds, settle, setUp } from '../../test/support/client-rig.js'
 import type { Json } from '../protocol/frames.js'
 
@@ -56,6 +57,24 @@ describe('signals and presence', () => {
     expect(told).toEqual(['new-session created', ...all.map(() => 'error ')])
     await clock.advance(10_000)
     expect([session.health, room.signal(1), room.signal(Uint8Array.of(1))]).toEqual(['ok', true, true])
+  })
+
+  test('[ROOM-23] what the server refuses of signals and presence data is reported', async () => {
+    const { clock, client } = await setUp({ rooms: { a: { schema: { signal: z.number(), presence: z.number() } } } })
+    const { session, told } = client('ann')
+    const errors: unknown[] = []
+    session.on('error', ({ error }) => errors.push(error))
+    const room = session.join('a', { presence: true })
+    await clock.advance(1_000)
+    expect(room.signal('no number')).toBe(true)
+    room.presence.track('no number either')
+    await clock.advance(1_000)
+    expect(told).toEqual(['new-session created', 'error ', 'error '])
+    expect(errors.map(String)).toEqual(Array(2).fill(expect.stringContaining('refused as invalid')))
+    room.presence.track(1)
+    await clock.advance(1_000)
+    expect(room.presence.state().map(({ data }) => data)).toEqual([1])
+    expect(errors).toHaveLength(2)
   })
 
   test('[ROOM-19] what no server takes is not tracked, now or after a resume, but reported', async () => {

@@ -21,7 +21,7 @@ export interface SessionEvents {
   drop: { readonly reason: string }
   /**
    * As `live`, after a drop or a reload. `instance`: `same` when this client object was connected before, `new` after a
-   * reload, when its rooms begin anew. `downMs` is hold time at the server, else our own measure.
+   * reload, when its rooms begin anew. `downMs` is our own measure, after a reload the server's hold time.
    */
   resume: {
     readonly instance: 'same' | 'new'

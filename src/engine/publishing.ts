@@ -27,7 +27,7 @@ const serverUser = '$server'
 /** A publish of the server that was not applied, or whose outcome can no longer be told. */
 export class PublishRefused extends Error {
   override readonly name = 'PublishRefused'
-  readonly reason: 'payload-mismatch' | 'unknown' | 'bad-message' | 'too-large'
+  readonly reason: 'payload-mismatch' | 'unknown' | 'bad-message' | 'too-large' | 'invalid'
 
   constructor(reason: PublishRefused['reason'], message: string) {
     super(message)

@@ -42,7 +42,7 @@ export const handlers: Handlers = {
   },
 
   signal(frame, talk) {
-    // Never answered, dropped under pressure: a signal that would have to wait is stale.
+    // Dropped under pressure, without an answer: a signal that would have to wait is stale.
     if (talk.order.isBusy(frame.room) || !talk.isIn(frame.room)) return
     const by = { session: talk.session.id, user: talk.session.user }
     const data = ownedData(frame.data)
@@ -189,7 +189,9 @@ function permitted(
   const decide = (permit: PublishPermit) => {
     // The membership may have ended while the hook decided.
     if (permit.kind === 'yes' && talk.isIn(frame.room)) return act()
-    if (kind !== 'signal') talk.refuse(frame, permit.kind === 'yes' ? notJoined : permit)
+    const refusal = permit.kind === 'yes' ? notJoined : permit
+    // Of signals only a mistake is told: data that can never fit.
+    if (kind !== 'signal' || refusal.reason === 'invalid') talk.refuse(frame, refusal)
   }
   if (!talk.isIn(frame.room)) return decide({ kind: 'yes' })
   const permit = talk.context.rooms.mayPublish({ ...talk.asker, kind, room: frame.room, data: frame.data })

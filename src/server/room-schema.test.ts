@@ -1,5 +1,6 @@
 // Rooms whose data a schema judges, with the schema libraries that people use, and the types that follow from it.
 
+import { type } from 'arktype'
 import * as v from 'valibot'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { z } from 'zod'
@@ -20,6 +21,10 @@ const rooms = defineRooms({
   lobby: { durability: 'memory' },
 })
 
+const scores = defineRooms({
+  'score/:id': { schema: { entry: type({ points: 'number', 'by?': 'string' }) } },
+})
+
 test('[SCHEMA-1] the types of rooms are those of their schemas; what has none takes everything', () => {
   type App = RoomsOf<typeof rooms>
   expectTypeOf<App['chat/:id']['entry']>().toEqualTypeOf<{ text: string }>()
@@ -27,6 +32,7 @@ test('[SCHEMA-1] the types of rooms are those of their schemas; what has none ta
   expectTypeOf<App['chat/:id']['signal']>().toEqualTypeOf<Data>()
   expectTypeOf<App['game/:id/moves']['entry']>().toEqualTypeOf<{ move: string; at?: number | undefined }>()
   expectTypeOf<App['game/:id/moves']['signal']>().toEqualTypeOf<string>()
+  expectTypeOf<RoomsOf<typeof scores>['score/:id']['entry']>().toEqualTypeOf<{ points: number; by?: string }>()
   expectTypeOf<App['lobby']>().toEqualTypeOf<{ readonly entry: Data; readonly presence: Json; readonly signal: Data }>()
   const options = { rooms } satisfies Parameters<typeof createServer>[0]
   expect(Object.keys(options.rooms)).toEqual(['chat/:id', 'game/:id/moves', 'lobby'])
@@ -50,9 +56,10 @@ describe('judging', () => {
   for (const { name, room, good, bad, path } of [
     { name: 'zod', room: 'chat/1', good: { text: 'hi' }, bad: { text: 'too long' }, path: ['text'] },
     { name: 'valibot', room: 'game/1/moves', good: { move: 'e4' }, bad: { move: 'e4', at: 'noon' }, path: ['at'] },
+    { name: 'arktype', room: 'score/1', good: { points: 3 }, bad: { points: 'three' }, path: ['points'] },
   ] as const) {
     test(`[SCHEMA-2] ${name}: data that fits is kept as sent, other data is refused as invalid with what is wrong`, async () => {
-      const { ask } = await inRoom(room)
+      const { ask } = await inRoom(room, { ...rooms, ...scores })
       expect(inShort(await ask(good)).toSorted()).toEqual([`entry ${room} 1`, 'published'])
       const [refused] = await ask(bad)
       expect(refused).toMatchObject({ type: 'refused', reason: 'invalid', retry: false, issues: [{ path }] })
@@ -76,7 +83,7 @@ describe('judging', () => {
     expect(asked).toEqual([{ n: 1 }, { n: 2 }])
   })
 
-  test('[SCHEMA-2] presence that does not fit is refused and not shown, null takes it away; such signals are dropped', async () => {
+  test('[SCHEMA-2] presence that does not fit is refused and not shown, null takes it away; such signals go to nobody', async () => {
     const { peer, rig } = await inRoom('chat/1')
     peer.send({ type: 'track', room: 'chat/1', data: { name: 7 } })
     expect(inShort(await peer.take())).toEqual(['refused invalid'])
@@ -90,9 +97,19 @@ describe('judging', () => {
     await other.peer.take()
     for (const data of [5, 'thinking']) game.peer.send({ type: 'signal', room, data })
     expect(await other.peer.take()).toMatchObject([{ type: 'signalled', data: 'thinking' }])
+    const refused = (await game.peer.take()).filter(({ type }) => type === 'refused')
+    expect(refused).toMatchObject([{ id: null, reason: 'invalid' }])
     const closed = await rig.peer('other')
     closed.send(hello({ rooms: [{ room: 'chat/closed' }], nextHash: 'x'.repeat(43) }))
     expect(inShort(await closed.take())).toContain('denied chat/closed forbidden')
+  })
+
+  test('[SCHEMA-6] what the application publishes must fit too: it is refused, and nothing is kept', async () => {
+    const { rig, peer } = await inRoom('chat/1')
+    const room = rig.server.room('chat/1')
+    await expect(rig.soon(room.publish({ text: 7 }))).rejects.toMatchObject({ reason: 'invalid' })
+    expect(await rig.soon(room.publish({ text: 'hi' }))).toMatchObject({ offset: 1 })
+    expect(inShort(await peer.take())).toEqual(['entry chat/1 1'])
   })
 
   test('[SCHEMA-3] issues are bounded, and half a character does not break the answer', async () => {

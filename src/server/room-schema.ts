@@ -15,7 +15,7 @@ export interface RoomSchema {
   readonly entry?: StandardSchema
   /** Of what a session shows of itself; `null`, which takes it away, is not asked for. */
   readonly presence?: StandardSchema
-  /** A signal that does not fit is dropped. */
+  /** A signal that does not fit is dropped, and its sender is told. */
   readonly signal?: StandardSchema
 }
 
@@ -35,8 +35,8 @@ type TypeIn<Config, Part extends keyof RoomSchema, Otherwise> = Config extends {
   : Otherwise
 
 /** The table as it is, with its types: give it to `createServer`, and `RoomsOf<typeof rooms>` to the clients. */
-export function defineRooms<const Table extends { readonly [pattern: string]: RoomConfig }>(
-  rooms: Table & { readonly [Pattern in keyof Table & string]: RoomConfig<Pattern> },
+export function defineRooms<const Table extends { readonly [Pattern in keyof Table]: RoomConfig<Pattern & string> }>(
+  rooms: Table,
 ): Table {
   return rooms
 }

@@ -66,6 +66,8 @@ export interface Rooms {
   mayJoin(asker: Asker, room: string): Promise<JoinPermit>
   /** At once when there is nothing to wait for. Never throws. */
   mayPublish(question: Omit<PublishQuestion, 'params'>): PublishPermit | Promise<PublishPermit>
+  /** Does it fit the room's schema? Asked of the application's own publishes, for which no hook runs. Never throws. */
+  judge(room: string, data: Data): Judged | Promise<Judged>
 }
 
 interface CompiledRoom {
@@ -112,6 +114,8 @@ export function createRooms(
       const answer = await hooks.call('canJoin', ask)
       return answer.kind === 'failed' ? failed : joinPermitOf(answer.value)
     },
+
+    judge: (room, data) => judge(find(room)?.value.config.schema, { kind: 'publish', data }, hooks),
 
     mayPublish(question) {
       const match = find(question.room)

@@ -174,7 +174,7 @@ class Running implements HoldfastServer {
   }
 
   room(name: string): ServerRoom {
-    return this.#core.engine.room(name)
+    return this.#core.room(name)
   }
 
   async isOnline(user: string): Promise<boolean> {

@@ -116,7 +116,7 @@ function serverOf(parts: {
     store,
     listener,
     clock: process,
-    room: (name) => engine.room(name),
+    room: (name) => core.room(name),
     sessionsOf: (user) => engine.store.sessionsOf(user),
     kick: (who) => end(who, 'kicked'),
     revoke: (who) => end(who, 'revoked'),
