@@ -8,7 +8,7 @@ import { pino } from 'pino'
 import { OptionError } from './option-error.js'
 import { openLmdbStore } from '../store/lmdb/index.js'
 import type { Store } from '../store/store.js'
-import { type Environment, wordOf, wordsHelp } from './environment.js'
+import { defaultData, type Environment, wordOf, wordsHelp } from './environment.js'
 import { isOptionKey, type ServerOptions } from './options.js'
 import { createServer, type HoldfastServer } from './server.js'
 import { settingsHelp } from './settings.js'
@@ -30,7 +30,7 @@ Serves realtime sessions at ws://host:port/v1/connect, the HTTP API below /v1/ro
 
   --port <n>       where to listen; 0 takes any free port (default 7400)
   --host <name>    on which address (default: all)
-  --data <dir>     where sessions and rooms are kept (default ./holdfast-data); one server to a directory
+  --data <dir>     where sessions and rooms are kept (default ${defaultData}); one server to a directory
   --memory         keep nothing: everything is gone when the process ends
   --config <file>  options of createServer: a .json file, or a .js/.mjs file with a default export
   --json           tell the start in one line of JSON instead of words
@@ -42,6 +42,7 @@ held in both cases. A second signal ends without waiting. Log lines go to standa
 
 Environment:
 ${wordsHelp(wordsWidth)}${settingsHelp()}
+\`holdfast store --help\` tells what can be done with a data directory.
 Exit code: 0 after a signal, 1 when it cannot start, 2 for a wrong option.
 `
 
@@ -70,7 +71,7 @@ interface Served {
 async function serverOf(flags: Flags, shell: Shell): Promise<Served> {
   const options = await optionsOf(flags, shell)
   if (flags.memory || options.store !== undefined) return { server: await createServer(options), store: null }
-  const path = flags.data ?? wordOf(shell.env, 'HOLDFAST_DATA') ?? './holdfast-data'
+  const path = flags.data ?? wordOf(shell.env, 'HOLDFAST_DATA') ?? defaultData
   const onFault = (error: Error, isFatal: boolean) => {
     shell.err(`holdfast: ${isFatal ? 'fatal' : 'error'}: ${path}: ${error.message}\n`)
   }
@@ -106,7 +107,8 @@ function flagsOf(argv: readonly string[]): Flags {
   }
   const { values, positionals } = parsed
   const [command, more] = positionals
-  if (command === undefined && !values.help) throw new OptionError('what shall it do? The command is: holdfast serve')
+  if (command === undefined && !values.help)
+    throw new OptionError('what shall it do? The commands are: holdfast serve, holdfast store')
   if (command !== undefined && command !== 'serve') throw new OptionError(`there is no command ${command}`)
   if (more !== undefined) throw new OptionError(`${more} is one word too many`)
   if (values.memory && values.data !== undefined)

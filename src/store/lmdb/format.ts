@@ -7,7 +7,7 @@ import { kinds, metaKeys, prefixOf } from './keys.js'
 /** Raised when anything on the disk changes its form; `migrations` then gets a row. */
 export const formatVersion = 1
 
-export type DataProblem = 'foreign' | 'newer' | 'damaged' | 'in-use' | 'missing' | 'unreadable'
+export type DataProblem = 'foreign' | 'newer' | 'damaged' | 'in-use' | 'missing' | 'occupied' | 'unreadable'
 
 /** The directory cannot be opened; the message says what to do. */
 export class DataError extends Error {

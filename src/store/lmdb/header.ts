@@ -26,11 +26,13 @@ interface Head {
 export async function checkHeader(path: string): Promise<void> {
   const file = await open(path, 'r')
   try {
+    const whole = Buffer.alloc(4 * 65_536)
+    const { bytesRead } = await file.read(whole, 0, whole.length, 0)
+    const head = whole.subarray(0, bytesRead)
+    // Asked for last: a server that writes now makes the file longer before its head says so.
     const { size } = await file.stat()
-    const head = Buffer.alloc(Math.min(size, 4 * 65_536))
-    await file.read(head, 0, head.length, 0)
-    if (size === 0) return
-    if (size < bootAt + 8 || head.readUInt32LE(magicAt) !== magic) {
+    if (head.length === 0) return
+    if (head.length < bootAt + 8 || head.readUInt32LE(magicAt) !== magic) {
       throw new DataError('foreign', `${path} is not an LMDB file; name another directory, or move it away`)
     }
     const needed = bytesNeeded(head, presentBoot())
