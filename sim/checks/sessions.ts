@@ -140,33 +140,32 @@ const knownForItsTime: Invariant = {
   },
 }
 
-const heldForItsTime: Invariant = {
+const outagesCostNothing: Invariant = {
   id: 'I34',
-  holds: 'no session runs out before it was away for its whole hold, whatever failed or was lost meanwhile',
-  broken: (truth, plan) => {
-    const holdMs = plan.config.settings.sessionHoldMs ?? 120_000
-    return truth.of('ended').flatMap((end): Broken[] => {
-      if (end.reason !== 'ran-out') return []
-      const dropped = dropOf(truth, end)
-      if (dropped === undefined) return [{ step: end.step, what: `${end.session} ran out and was never dropped` }]
-      const awayMs = end.atMs - dropped.atMs
-      if (Math.round(awayMs) >= holdMs) return []
-      return [{ step: end.step, what: `${end.session} ran out after ${Math.round(awayMs)} of ${holdMs} ms` }]
-    })
-  },
+  holds:
+    'no session runs out before it was away for its whole hold, and a node is thought lost only when nothing was heard of it for its whole lease',
+  excuses: 'a node thought lost where a store was set back: it has not heard what it forgot',
+  broken: (truth, plan) => [...ranOutEarly(truth, plan), ...thoughtLostEarly(truth, plan)],
 }
 
-const lostOnlySilent: Invariant = {
-  id: 'I34',
-  holds: 'a node is thought lost only when nothing was heard of it for the whole node lease',
-  excuses: 'where a store was set back: it has not heard what it forgot',
-  broken: (truth, plan) => {
-    const leaseMs = plan.config.settings.nodeLeaseMs ?? 10_000
-    return truth.of('dropped').flatMap(({ session, node, silentMs, step }) => {
-      if (silentMs === null || silentMs >= leaseMs || hasLost(truth, 0, step)) return []
-      return [{ step, what: `${session}: ${node} was thought lost after ${Math.round(silentMs)} of ${leaseMs} ms` }]
-    })
-  },
+function ranOutEarly(truth: Truth, plan: Plan): Broken[] {
+  const holdMs = plan.config.settings.sessionHoldMs ?? 120_000
+  return truth.of('ended').flatMap((end): Broken[] => {
+    if (end.reason !== 'ran-out') return []
+    const dropped = dropOf(truth, end)
+    if (dropped === undefined) return [{ step: end.step, what: `${end.session} ran out and was never dropped` }]
+    const awayMs = end.atMs - dropped.atMs
+    if (Math.round(awayMs) >= holdMs) return []
+    return [{ step: end.step, what: `${end.session} ran out after ${Math.round(awayMs)} of ${holdMs} ms` }]
+  })
+}
+
+function thoughtLostEarly(truth: Truth, plan: Plan): Broken[] {
+  const leaseMs = plan.config.settings.nodeLeaseMs ?? 10_000
+  return truth.of('dropped').flatMap(({ session, node, silentMs, step }) => {
+    if (silentMs === null || silentMs >= leaseMs || hasLost(truth, 0, step)) return []
+    return [{ step, what: `${session}: ${node} was thought lost after ${Math.round(silentMs)} of ${leaseMs} ms` }]
+  })
 }
 
 function createdStep(truth: Truth, session: string): number {
@@ -239,8 +238,7 @@ export const sessionInvariants: readonly Invariant[] = [
   fenceMonotone,
   fenceEnforced,
   knownForItsTime,
-  heldForItsTime,
-  lostOnlySilent,
+  outagesCostNothing,
   oneOwner,
   notLockedOut,
   leaveOnce,
