@@ -43,8 +43,9 @@ function locked(locks: LockManager): Holds {
 
 interface Said {
   readonly producer: string
-  /** The page that asks for it. */
+  /** The page that asks for it, and which of its asks that is: an answer may come when it is over. */
   readonly asker: string
+  readonly ask: number
   /** True: a living page has it, or was first to ask. */
   readonly isNo: boolean
 }
@@ -52,16 +53,18 @@ interface Said {
 function asked(clock: Clock): Holds {
   const held = new Set<string>()
   /** What this page asks for, and what to do when somebody says no. */
-  const asking = new Map<string, () => void>()
+  const asking = new Map<string, { readonly ask: number; refuse(): void }>()
+  let asks = 0
   let channel: BroadcastChannel | null = null
   let self = ''
 
-  const hear = ({ producer, asker, isNo }: Said) => {
+  const hear = ({ producer, asker, ask, isNo }: Said) => {
+    const own = asking.get(producer)
     if (isNo) {
-      if (asker === self) asking.get(producer)?.()
-    } else if (asker !== self && (held.has(producer) || (asking.has(producer) && self < asker))) {
-      channel?.postMessage({ producer, asker, isNo: true } satisfies Said)
-    } else if (asker !== self) asking.get(producer)?.()
+      if (asker === self && own?.ask === ask) own.refuse()
+    } else if (asker !== self && (held.has(producer) || (own !== undefined && self < asker))) {
+      channel?.postMessage({ producer, asker, ask, isNo: true } satisfies Said)
+    } else if (asker !== self) own?.refuse()
   }
   const open = () => {
     channel ??= new BroadcastChannel(prefix)
@@ -69,7 +72,7 @@ function asked(clock: Clock): Holds {
     return channel
   }
   const letGo = (producer: string) => {
-    asking.get(producer)?.()
+    asking.get(producer)?.refuse()
     held.delete(producer)
     if (held.size > 0) return
     // An open channel keeps pages out of the back-forward cache.
@@ -89,8 +92,9 @@ function asked(clock: Clock): Holds {
           resolve(isMine)
         }
         const cancel = clock.after(answerMs, () => done(true))
-        asking.set(producer, () => done(false))
-        open().postMessage({ producer, asker: self, isNo: false } satisfies Said)
+        asks += 1
+        asking.set(producer, { ask: asks, refuse: () => done(false) })
+        open().postMessage({ producer, asker: self, ask: asks, isNo: false } satisfies Said)
       }),
     letGo,
     close() {

@@ -71,8 +71,12 @@ test('[CRED-15] a frozen page that sits on the lock answers nothing: the session
   expect(await tab().claim('s1', 'one')).toBe('mine')
 })
 
-test('[CRED-15] [A70] of two copies that start at once, one gets the session', async () => {
-  vi.stubGlobal('navigator', { locks: fakeLocks(new Set()) })
-  const answers = await Promise.all([tab().claim('s1', 'one'), tab().claim('s1', 'two')])
-  expect(answers.sort()).toEqual(['copy', 'mine'])
-})
+for (const withLocks of [true, false]) {
+  test(`[CRED-15] [A70] of copies that start at once, ${withLocks ? 'with' : 'without'} locks, one gets the session`, async () => {
+    vi.stubGlobal('navigator', withLocks ? { locks: fakeLocks(new Set()) } : {})
+    const names = ['four', 'one', 'three', 'two']
+    const answers = await Promise.all(names.map((name) => tab().claim('s1', name)))
+    expect(answers.sort()).toEqual(['copy', 'copy', 'copy', 'mine'])
+    expect(await tab().claim('s1', 'late')).toBe('copy')
+  })
+}

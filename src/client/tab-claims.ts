@@ -18,6 +18,7 @@ export function tabClaims(clock: Clock): Claims {
       const name = `holdfast:${session}`
       const channel = new BroadcastChannel(name)
       const stop = new AbortController()
+      const locks = globalThis.navigator?.locks
       let isHolder = false
       let free = () => {}
       release = () => {
@@ -28,13 +29,18 @@ export function tabClaims(clock: Clock): Claims {
       }
       const isCopied = new Promise<'copy'>((resolve) => {
         channel.onmessage = ({ data }) => {
-          if (data?.ask !== undefined && data.ask !== instance && isHolder) channel.postMessage({ held: data.ask })
+          const asker: unknown = data?.ask
+          if (typeof asker === 'string' && asker !== instance) {
+            // Two that start at once: the lock decides, and where there is none, their names.
+            const isFirst = isHolder || (locks === undefined && instance < asker)
+            if (isFirst) channel.postMessage({ held: asker })
+            else if (locks === undefined) resolve('copy')
+          }
           if ((data?.held === instance || data?.holder !== undefined) && !isHolder) resolve('copy')
         }
       })
       channel.postMessage({ ask: instance })
       const isFree = new Promise<'mine'>((resolve) => {
-        const locks = globalThis.navigator?.locks
         clock.after(locks === undefined ? answerMs : lockMs, () => resolve('mine'))
         // Held until released; asked for on, even when this page goes ahead without it.
         const hold = () => {

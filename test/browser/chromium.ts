@@ -4,7 +4,7 @@ import { type Browser, chromium } from 'playwright-core'
 import { binaryOf } from '../../tools/machine.js'
 
 /** `CHROMIUM_PATH`, or the first Chromium on this machine. Throws with the command that installs one. */
-export function launchChromium(): Promise<Browser> {
+export function launchChromium(args: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath: binaryOf('chromium'),
     // Pages come back from it as they do for people.
@@ -21,6 +21,7 @@ export function launchChromium(): Promise<Browser> {
       '--disable-background-timer-throttling',
       '--disable-backgrounding-occluded-windows',
       '--disable-renderer-backgrounding',
+      ...args,
     ],
   })
 }
