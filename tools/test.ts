@@ -58,7 +58,7 @@ const system: Step = {
   name: 'system',
   script: ['system', '--', ...reportTo(`${artefacts}/system.json`)],
   next: 'npm run system',
-  timeoutMs: 10 * minute,
+  timeoutMs: 30 * minute,
   isLive: true,
 }
 
