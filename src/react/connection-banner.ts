@@ -6,6 +6,8 @@ import { useConnection } from './hooks.js'
 import type { ConnectionView } from './session-hub.js'
 
 export interface BannerTexts {
+  /** There has been no connection yet, and the first attempt failed. */
+  readonly connecting: string
   readonly reconnecting: string
   readonly lost: string
   /** A person must act: signed out, used elsewhere, over. */
@@ -19,6 +21,7 @@ export interface ConnectionBannerProps {
 }
 
 const english: BannerTexts = {
+  connecting: 'No connection yet. Trying again … What you write is kept.',
   reconnecting: 'Connection lost. Reconnecting … What you write is kept.',
   lost: 'Still no connection. What you write is kept.',
   stopped: (reason) => (reason === 'superseded' ? 'You are connected somewhere else.' : `Not connected: ${reason}.`),
@@ -39,9 +42,10 @@ export const ConnectionBanner: FunctionComponent<ConnectionBannerProps> = ({ cla
   return createElement('div', { ...common, style: styleOf(data) }, createElement('span', null, text), retry)
 }
 
-function textOf({ health, state, reason }: ConnectionView, texts: BannerTexts): string | null {
+function textOf({ health, state, reason, attempt }: ConnectionView, texts: BannerTexts): string | null {
   if (state === 'suspended' || state === 'closed') return texts.stopped(reason ?? state)
   if (health === 'lost') return texts.lost
+  if (health === 'connecting' && attempt > 1) return texts.connecting
   return health === 'reconnecting' ? texts.reconnecting : null
 }
 

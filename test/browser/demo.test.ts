@@ -70,6 +70,14 @@ async function picture(page: Page, device: 'desktop' | 'phone', state: string): 
   }
 }
 
+/** The same state at both widths. */
+async function pictures(page: Page, state: string): Promise<void> {
+  await picture(page, 'desktop', state)
+  await page.setViewportSize(phone)
+  await picture(page, 'phone', state)
+  await page.setViewportSize(desktop)
+}
+
 /** Rules of WCAG 2.2 A and AA, in light and dark. */
 async function expectAccessible(page: Page): Promise<void> {
   const script = await readFile(axe, 'utf8')
@@ -133,7 +141,7 @@ test('two people on one screen: a cut is survived, and the counts say so', { tim
   const said = ['Is the tide in?', 'Not yet. <b>Hold fast</b> & wait for it.']
   await expect.poll(async () => (await ann.texts()).toSorted(), eventually).toEqual(said)
   await expect.poll(ann.people, eventually).toHaveLength(2)
-  await picture(page, 'desktop', 'chatting')
+  await pictures(page, 'chatting')
 
   await ann.last(4)
   await ann.press('Cut 4 s')
@@ -180,6 +188,8 @@ test('every other fault: half-open, a lost reply, a slow link, a reload', { time
   await expect.poll(async () => (await ann.numbers()).drops, eventually).toBe(2)
   await expect.poll(ann.states, eventually).toEqual(['kept'])
   expect(await ann.texts()).toEqual(['The answer to this is lost.'])
+  // The server had it: the second one was suppressed, as it says.
+  await expect.poll(async () => (await ann.counts())[2], eventually).toBe(1)
 
   await ann.last(2)
   await ann.press('Slow link 2 s')
@@ -192,22 +202,31 @@ test('every other fault: half-open, a lost reply, a slow link, a reload', { time
   expect(await ann.at.getByLabel('Your name').inputValue()).toBe('Rhea')
   await expect.poll(ann.texts, eventually).toEqual(['The answer to this is lost.', 'slowly'])
   await expect.poll(ann.people, eventually).toHaveLength(1)
-  // The counts stand over a reload.
-  expect(await ann.numbers()).toEqual({ drops: 2, lost: 0, twice: 0 })
+  // The counts stand over a reload, which is a drop too.
+  expect(await ann.numbers()).toEqual({ drops: 3, lost: 0, twice: 0 })
+  expect((await ann.counts())[2]).toBe(1)
+  await page.getByText('Legend, and all as a list').first().click()
+  await expectAccessible(page)
   expect(troubles).toEqual([])
 })
 
-test('a message written with no network, then a reload: it is sent once', { timeout: 120_000 }, async () => {
+test('[REACT-9] a message written with no network, then a reload: the page says so, and it is sent once', {
+  timeout: 120_000,
+}, async () => {
   const page = await visit('offline-reload', desktop)
   const ann = side(page, 'ann')
   await expect.poll(ann.health, eventually).toBe('ok')
   await ann.press('storm')
-  await ann.last(6)
-  await ann.press('Cut 6 s')
+  await ann.last(10)
+  await ann.press('Cut 10 s')
   await expect.poll(ann.health, eventually).toBe('reconnecting')
   await ann.say('Written offline, and the page is gone.')
   await expect.poll(ann.states, eventually).toEqual(['sending'])
   await page.reload()
+  await expect.poll(() => ann.at.locator('.banner').textContent(), eventually).toContain('No connection yet')
+  await expect.poll(ann.states, eventually).toEqual(['sending'])
+  await pictures(page, 'reloaded')
+  await expectAccessible(page)
   await expect.poll(ann.states, eventually).toEqual(['kept'])
   expect(await ann.texts()).toEqual(['Written offline, and the page is gone.'])
   expect(troubles).toEqual([])
@@ -227,7 +246,7 @@ test('the server is killed: the same sessions, and everything said, are there ag
   await expect.poll(() => demo.restartCount, eventually).toBe(1)
   await expect.poll(ann.health, eventually).toBe('reconnecting')
   await ann.say('While there was none.')
-  await picture(page, 'desktop', 'killed')
+  await pictures(page, 'killed')
   await expect.poll(ann.health, eventually).toBe('ok')
   await expect.poll(async () => (await ann.states()).at(-1), eventually).toBe('kept')
   expect(await ann.session()).toBe(before.session)

@@ -75,6 +75,16 @@ function Messages({ room, name, logbook }: RoomProps & { readonly logbook: Logbo
   useEffect(() => {
     if (messages.length > 0 && isAtEnd.current) scroller.current?.scrollTo({ top: scroller.current.scrollHeight })
   }, [messages])
+  // Also when the room to show them in changes: a banner comes, the screen turns.
+  useEffect(() => {
+    const element = scroller.current
+    if (element === null) return
+    const resized = new ResizeObserver(() => {
+      if (isAtEnd.current) element.scrollTo({ top: element.scrollHeight })
+    })
+    resized.observe(element)
+    return () => resized.disconnect()
+  }, [])
   return (
     <section
       className="scroll"

@@ -97,31 +97,40 @@ export class Logbook {
 
   #listen(): void {
     const session = this.#session
-    let duplicates = 0
     session.on('status', ({ state }) => this.#enter(state === 'connected' ? 'connected' : 'away'))
     session.on('drop', ({ reason }) => {
       this.#count({ drops: 1 })
       this.add('drop', `the connection ended (${reason})`)
     })
-    session.on('resume', ({ session: verdict, downMs }) => {
+    session.on('resume', ({ session: verdict }) => {
       if (verdict.kind !== 'resumed') return
       this.#count({ resumes: 1 })
-      this.add('resume', `the same session again after ${(downMs / 1_000).toFixed(1)} s`)
+      this.add('resume', `the same session again after ${(this.#lastAwayMs() / 1_000).toFixed(1)} s`)
     })
     session.on('new-session', ({ reason }) => this.add('new', `a new session (${reason})`))
-    let retries = 0
-    const look = () => {
+    let duplicates = 0
+    session.on('live', () => {
       const again = session.stats.duplicates - duplicates
-      const sentAgain = session.stats.retries - retries
       duplicates += again
-      retries += sentAgain
-      if (again + sentAgain === 0) return
-      this.#count({ suppressed: again + sentAgain })
-      if (again > 0) this.add('duplicate', `${again} came again and ${again === 1 ? 'was' : 'were'} not shown`)
-      if (sentAgain > 0) this.add('duplicate', `${sentAgain} sent again, kept once`)
-    }
-    session.on('publish', look)
-    session.on('live', look)
+      if (again > 0) this.#suppressed(again, `${again} came again and ${again === 1 ? 'was' : 'were'} not shown`)
+    })
+    // Said by the server: it had this one already.
+    session.on('publish', (change) => {
+      if (change.state === 'kept' && change.duplicate) this.#suppressed(1, '1 reached the server twice, kept once')
+    })
+    // A reload must not take what was counted in its last moment.
+    addEventListener('pagehide', () => this.#save())
+  }
+
+  #suppressed(count: number, text: string): void {
+    this.#count({ suppressed: count })
+    this.add('duplicate', text)
+  }
+
+  /** How long this person was away before now, by this page's own clock. */
+  #lastAwayMs(): number {
+    const span = this.#recorded.spans.findLast(({ state }) => state === 'away')
+    return span === undefined ? 0 : (span.toMs ?? Date.now()) - span.fromMs
   }
 
   #entry({ room, position: { offset }, source, by }: Entry): void {
@@ -168,10 +177,14 @@ export class Logbook {
     this.#recorded = { ...this.#recorded, ...change }
     for (const listener of this.#listeners) listener()
     // Written soon, and once: a burst of entries changes it many times.
-    this.#saveTimer ??= setTimeout(() => {
-      this.#saveTimer = null
-      sessionStorage.setItem(this.#key, JSON.stringify(this.#recorded))
-    }, 100)
+    this.#saveTimer ??= setTimeout(() => this.#save(), 100)
+  }
+
+  #save(): void {
+    if (this.#saveTimer === null) return
+    clearTimeout(this.#saveTimer)
+    this.#saveTimer = null
+    sessionStorage.setItem(this.#key, JSON.stringify(this.#recorded))
   }
 }
 

@@ -73,7 +73,11 @@ export function Timeline({ logbook, person }: { readonly logbook: Logbook; reado
           ))}
         </ul>
         {list.length === 0 ? <p className="hint">Nothing has happened yet.</p> : null}
-        <ol>
+        <ol
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard
+          tabIndex={0}
+          aria-label={`What happened to ${person}, newest first`}
+        >
           {list.toReversed().map(({ id, atMs, kind, text }) => (
             <li key={id}>
               <time dateTime={new Date(atMs).toISOString()}>{new Date(atMs).toLocaleTimeString()}</time>{' '}
