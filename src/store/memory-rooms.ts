@@ -6,7 +6,7 @@ import type { Position } from '../protocol/position.js'
 import { adopted, emptyLog, type Incarnations, type LogView, positionAt } from './log.js'
 import type { Told } from './memory-followers.js'
 import { MemoryRoom, newRoomData, type RoomData } from './memory-log.js'
-import { append, forget, type RoomLog, raise, read, trim } from './room-log.js'
+import { append, forget, type RoomLog, raise, read, trim, trimmedMax } from './room-log.js'
 import type { Append, Appended, Control, Owner, Page, Read, Retention } from './store.js'
 import { controlRoom } from './store.js'
 
@@ -116,10 +116,11 @@ export class Rooms {
     this.#followers.tell(room, { kind: 'signal', by, data })
   }
 
-  /** Retention by age, also where nobody writes or reads: a few rooms with each call, all of them in turn. */
+  /** Retention also where nobody writes or reads: a few rooms, and a bounded number of entries, with each call. */
   age(roomsMax: number): void {
+    let left = trimmedMax
     for (const room of this.#rooms.next(roomsMax)) {
-      trim(room, this.#nowMs())
+      left -= trim(room, this.#nowMs(), left)
       forget(room, this.#nowMs())
     }
   }

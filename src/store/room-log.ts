@@ -135,21 +135,25 @@ function aged(room: RoomLog, nowMs: number): LogView {
     : trimmedAt(log, { offset: gone, tag: last.entry.position.tag })
 }
 
-/** Takes what retention no longer allows. */
-export function trim(room: RoomLog, nowMs: number): void {
+/** Entries that one step takes at most: a room that was quiet until all of it is too old must not hold up the others. */
+export const trimmedMax = 1_000
+
+/** Takes what retention no longer allows, oldest first; of more than `countMax` the rest later. Tells how many. */
+export function trim(room: RoomLog, nowMs: number, countMax = trimmedMax): number {
   const { retention, entries } = room
-  if (retention === null) return
-  for (;;) {
+  if (retention === null) return 0
+  for (let count = 0; count < countMax; count++) {
     const { head, trimmed } = room.log
     const oldest = entries.at(trimmed.offset + 1)
-    if (oldest === undefined) return
+    if (oldest === undefined) return count
     const kept = { entriesCount: head.offset - trimmed.offset, bytes: entries.bytes, oldestMs: oldest.keptMs }
-    if (!mustTrim(kept, retention, nowMs)) return
+    if (!mustTrim(kept, retention, nowMs)) return count
     const { position, key } = oldest.entry
     if (key !== null && room.keyed.get(key) === position.offset) room.keyed.delete(key)
     entries.drop(position.offset)
     room.log = trimmedAt(room.log, { offset: position.offset, tag: position.tag })
   }
+  return countMax
 }
 
 /** Forgets producers and watermarks that were not used for long. */
