@@ -95,14 +95,22 @@ const fifoSender: Invariant = {
   excuses: lateExcuse,
   broken: (truth, plan) => {
     const calls = new Map(truth.of('publish').map((call) => [call.mark, call]))
+    // What another page has taken over leaves when that one sends it, in its own order.
+    const handedOn = new Set(
+      truth
+        .of('settled')
+        .filter(isHandedOn)
+        .map(({ by, n }) => `${by} ${n}`),
+    )
     return truth.lives.flatMap(({ logs }) =>
       [...logs.values()].flatMap((log) => {
         const last = new Map<string, number>()
         return log.flatMap((entry) => {
           const call = entry.mark === null ? undefined : calls.get(entry.mark)
           if (call === undefined) return []
-          const before = last.get(call.by) ?? 0
-          last.set(call.by, call.n)
+          const sender = handedOn.has(`${call.by} ${call.n}`) ? `for ${call.by}` : call.by
+          const before = last.get(sender) ?? 0
+          last.set(sender, call.n)
           return call.n > before || mayComeLate(truth, plan, entry)
             ? []
             : [{ step: entry.step, what: `${call.by}: publish ${call.n} stands behind ${before}` }]
@@ -110,6 +118,10 @@ const fifoSender: Invariant = {
       }),
     )
   },
+}
+
+function isHandedOn({ result }: Of<'settled'>): boolean {
+  return result.kind === 'failed' && result.reason === 'handed-on'
 }
 
 const causalReply: Invariant = {

@@ -86,6 +86,7 @@ function goneEarly(truth: Truth, { session, room, step }: Of<'shown'>): string |
   )
   const tabs = new Set([...pages].map((by) => by.split('.')[0]))
   const hasLeft = truth.of('leave').some((leave) => leave.room === room && pages.has(leave.by) && isBefore(leave))
+  const isErrand = isOnErrand(truth, pages, room, step)
   // Who is denied the room after a drop is not in it any more.
   const isDenied = truth.of('denied').some((one) => one.room === room && pages.has(one.by) && isBefore(one))
   const loadedCount = truth.of('page').filter((page) => {
@@ -97,9 +98,17 @@ function goneEarly(truth: Truth, { session, room, step }: Of<'shown'>): string |
   })
   const createdStep = truth.of('attached').find((attached) => attached.session === session)?.step ?? 0
   const isLost = hasLost(truth, createdStep, step)
-  return hasEnded || hasLeft || loadedCount > 1 || isTakenOut || isDenied || isLost
+  return hasEnded || hasLeft || isErrand || loadedCount > 1 || isTakenOut || isDenied || isLost
     ? null
     : 'shown gone, but never left'
+}
+
+/** A page that took over publishes for a room that it did not join is in it until they are settled. */
+function isOnErrand(truth: Truth, pages: ReadonlySet<string>, room: string, step: number): boolean {
+  const isMeant = (one: { readonly by: string; readonly step: number }) => pages.has(one.by) && one.step < step
+  if (truth.of('join').some((join) => join.room === room && isMeant(join))) return false
+  const roomOf = new Map(truth.of('publish').map(({ n, room: of }) => [n, of]))
+  return truth.of('adopted').some((adopted) => roomOf.get(adopted.n) === room && isMeant(adopted))
 }
 
 export const presenceInvariants: readonly Invariant[] = [eventual, noFlap, sameEverywhere]

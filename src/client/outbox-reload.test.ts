@@ -88,6 +88,20 @@ describe('a page that comes back', () => {
     expect([await marksOf(rig), second.session.outbox.storage]).toEqual([['x', 'y', 'z'], 'persistent'])
   })
 
+  test('[OUT-20] [I20] what is taken over for a room that denies this page fails, and does not wait for ever', async () => {
+    const rig = await setUp({ rooms: { a: { canJoin: () => false } } })
+    const { load, disk } = profileOf(rig)
+    const living = load('t')
+    living.session.join('a')
+    const dead = load('u', { isOffline: true })
+    publishAll(dead.session.join('a'), ['x'])
+    await rig.clock.advance(100)
+    dead.crash()
+    await rig.clock.advance(70_000)
+    expect(living.changes).toEqual(['x sending', 'x failed'])
+    expect([waiting(living.session), [...disk.items.keys()]]).toEqual([[], []])
+  })
+
   test('[OUT-21] what is published live leaves before it is stored, and is stored as sent', async () => {
     const rig = await setUp()
     const { load, disk } = profileOf(rig)

@@ -288,7 +288,11 @@ export class Traffic implements RoomHost {
 
   #flushRooms(nowMs: number): void {
     // What a page before this one published goes out, also where this one has not been: it joins, and leaves behind it.
-    for (const name of this.outbox.rooms) if (!this.#rooms.has(name)) this.leaveRoom(this.join(name, {}), true)
+    for (const name of this.outbox.rooms) {
+      const room = this.#rooms.get(name)
+      if (room === undefined) this.leaveRoom(this.join(name, {}), true)
+      else if (room.isShut) this.outbox.failAll('not-joined', `this session may not be in ${name}`, name)
+    }
     for (const [name, atMs] of this.#leaveAgain) {
       if (atMs > nowMs || !this.#requests.hasRoom) continue
       this.#leaveAgain.delete(name)
