@@ -65,10 +65,11 @@ export class Load {
   async comeAndGo(going: Going): Promise<void> {
     this.#visitorCount += 1
     const session = this.#connect(`visitor ${this.#visitorCount}`)
-    session.join(meeting)
+    const room = session.join(meeting)
     const { kind } = await session.whenLive()
     const { id } = session
     if (kind === 'live' && id !== null) {
+      if (going === 'left') room.leave()
       const isLeft = going === 'left' && (await session.leave()).kind === 'left'
       // Whether a leave that was not answered was heard is open.
       if (isLeft || going === 'ran-out') this.gone.set(id, going)
