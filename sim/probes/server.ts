@@ -65,8 +65,9 @@ export const serverProbes: readonly Probe[] = [
   {
     name: 'membership ended while a hook decided',
     file: handlers,
-    find: "if (kind !== 'signal') talk.refuse(",
-    where: 'before',
+    find: "permit.kind === 'yes' ? notJoined : permit",
+    part: "permit.kind === 'yes'",
+    where: 'when',
   },
   {
     name: 'what came waits for its room',
