@@ -1,0 +1,242 @@
+// Any lives of several tabs of one profile, in any order of loads, crashes, freezes, faults and users: what the log has
+// in the end is judged against what was published and told.
+
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { checkNetwork, setUp } from '../../test/support/client-rig.js'
+import type { Publish } from '../protocol/frames.js'
+import { createOutboxDisk, openOutboxDisk } from '../testing/memory-outbox.js'
+import { memoryStorage } from './node.js'
+
+const users = ['ann', 'bob'] as const
+const rooms = ['a', 'b'] as const
+const tabNames = ['t1', 't2', 't3'] as const
+/** What a page publishes is stored by then, and what it told too. */
+const storedMs = 150
+const runs = Number(process.env['RUNS'] ?? 40)
+
+const tab = fc.constantFrom(...tabNames)
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('make' as const), tab, room: fc.constantFrom(...rooms) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('load' as const), tab, user: fc.constantFrom(...users) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constantFrom('down', 'up', 'cut', 'half-open', 'lose-answer', 'crash', 'close', 'freeze', 'thaw'),
+      tab,
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('jump' as const), tab, ms: fc.integer({ min: -9e7, max: 9e7 }) }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('pass' as const), ms: fc.nat(40_000) }) },
+)
+type Step = typeof step extends fc.Arbitrary<infer Value> ? Value : never
+
+interface Made {
+  readonly user: string
+  readonly room: string
+}
+
+interface Told {
+  readonly how: string
+  /** When the page that told it may still have had to store that. */
+  readonly atMs: number
+  readonly page: { readonly diedMs: number }
+}
+
+async function createWorld() {
+  const rig = await setUp({ authenticate: async (token) => ({ user: token ?? 'reader' }) })
+  const disk = createOutboxDisk()
+  const profile = memoryStorage().profile
+  const tabs = new Map<
+    string,
+    { session: ReturnType<typeof memoryStorage>['session']; isDown: boolean; wallMs: number }
+  >()
+  const pages = new Map<string, ReturnType<typeof open>>()
+  const made = new Map<string, Made>()
+  const told = new Map<string, Told[]>()
+  /** Which item each mark is, as it went over the wire. */
+  const sent = new Map<string, { readonly producer: string; readonly seq: number }>()
+  rig.network.watch(({ direction, frame }) => {
+    if (direction !== 'up' || typeof frame !== 'string') return
+    const { type, mark, producer, seq } = JSON.parse(frame) as Publish
+    if (type !== 'publish' || mark === undefined) return
+    const before = sent.get(mark ?? '') ?? { producer, seq }
+    // Adopted items are unchanged.
+    expect({ mark, producer, seq }).toEqual({ mark, ...before })
+    sent.set(mark, before)
+  })
+  // The log as somebody sees it who is there all the time.
+  const logged: { room: string; mark: string | null; user: string | undefined }[] = []
+  for (const room of rooms) {
+    rig
+      .client('reader')
+      .session.join(room)
+      .on('entry', ({ mark, by }) => logged.push({ room, mark, user: by?.user }))
+  }
+  let loads = 0
+
+  function open(name: string, user: string) {
+    const place = tabs.get(name) ?? { session: memoryStorage().session, isDown: false, wallMs: 0 }
+    tabs.set(name, place)
+    loads += 1
+    const line = rig.network.line(`${name}.${loads}`)
+    line.clock.skew({ wallOffsetMs: place.wallMs })
+    if (place.isDown) line.down()
+    const outbox = openOutboxDisk(disk, {
+      clock: line.clock,
+      delayMs: () => rig.chance.below(12),
+      isEarly: () => rig.chance.fraction() < 0.5,
+    })
+    let tell = (_: 'freeze' | 'thaw') => {}
+    const { session } = rig.client(line.name, {
+      storage: { session: place.session, profile, outbox, kind: 'persistent' },
+      auth: () => user,
+      wake: [
+        (told) => {
+          tell = told
+          return () => {}
+        },
+      ],
+    })
+    const page = {
+      name,
+      user,
+      place,
+      line,
+      session,
+      outbox,
+      diedMs: Infinity,
+      isFrozen: false,
+      tell: (what: 'freeze' | 'thaw') => tell(what),
+    }
+    session.on('publish', (change) => {
+      if (change.state === 'sending') return
+      const how = change.state === 'kept' ? 'kept' : change.reason
+      told.set(change.mark, [...(told.get(change.mark) ?? []), { how, atMs: rig.clock.nowMs(), page }])
+    })
+    for (const room of rooms) session.join(room)
+    return page
+  }
+
+  const die = (name: string) => {
+    const page = pages.get(name)
+    if (page === undefined) return
+    pages.delete(name)
+    page.diedMs = rig.clock.nowMs()
+    page.outbox.die()
+    page.line.down({ client: 'never' })
+    page.line.clock.kill()
+  }
+  const load = async (name: string, user: string) => {
+    die(name)
+    pages.set(name, open(name, user))
+    await rig.clock.advance(storedMs)
+  }
+  return { rig, disk, pages, made, told, sent, logged, tabs, die, load }
+}
+
+type World = Awaited<ReturnType<typeof createWorld>>
+
+async function act(world: World, given: Step): Promise<void> {
+  const { rig, pages, made, tabs } = world
+  if (given.do === 'pass') return rig.clock.advance(given.ms)
+  if (given.do === 'load') return world.load(given.tab, given.user)
+  const page = pages.get(given.tab)
+  const place = tabs.get(given.tab)
+  if (page === undefined || place === undefined) return
+  if (given.do === 'make') {
+    // Before its welcome a page does not know that another user than the last one sits there.
+    if (page.session.user !== page.user || page.isFrozen) return
+    const mark = `m${made.size + 1}`
+    made.set(mark, { user: page.user, room: given.room })
+    void page.session.join(given.room).publish({ mark }, { mark })
+    return rig.clock.advance(storedMs)
+  }
+  if (given.do === 'jump') {
+    place.wallMs += given.ms
+    return page.line.clock.skew({ wallOffsetMs: place.wallMs })
+  }
+  if (given.do === 'crash') return world.die(given.tab)
+  if (given.do === 'close') {
+    page.session.close()
+    await rig.clock.advance(storedMs)
+    return world.die(given.tab)
+  }
+  if (given.do === 'freeze' || given.do === 'thaw') {
+    page.isFrozen = given.do === 'freeze'
+    return page.tell(given.do)
+  }
+  disturb(page, given.do)
+}
+
+function disturb({ line, place }: NonNullable<ReturnType<World['pages']['get']>>, how: string): void {
+  if (how === 'down' || how === 'up') {
+    place.isDown = how === 'down'
+    line[how]()
+  } else if (how === 'cut') line.cut()
+  else if (line.dialCount > 0 && how === 'half-open') line.link.halfOpen('down')
+  else if (line.dialCount > 0) line.link.loseReply(({ type }) => type === 'published')
+}
+
+/** Everybody comes back, on a good network. */
+async function end({ rig, pages, die, load }: World): Promise<void> {
+  await rig.clock.advance(storedMs)
+  for (const name of [...pages.keys()]) die(name)
+  for (const user of users) await load(`last of ${user}`, user)
+  await rig.clock.advance(120_000)
+}
+
+function judge({ made, told, sent, disk, logged }: World): void {
+  const marks = logged.map(({ mark }) => mark)
+  // At most once, in its room, as the user who made it.
+  expect(marks).toEqual([...new Set(marks)])
+  for (const { mark, room, user } of logged) expect({ mark, room, user }).toEqual({ mark, ...made.get(mark ?? '') })
+  for (const mark of made.keys()) {
+    const tales = told.get(mark) ?? []
+    const isKept = marks.includes(mark)
+    for (const { how, atMs, page } of tales) {
+      if (how === 'kept') expect({ mark, isKept }).toEqual({ mark, isKept: true })
+      const isNo = how === 'user-changed' || how === 'closed'
+      // What a page tells in its last moment may not be stored: then the next one sends it.
+      if (isNo && page.diedMs - atMs > storedMs) expect({ mark, how, isKept }).toEqual({ mark, how, isKept: false })
+    }
+    // None is lost: it is kept, or somebody was told why not.
+    const isSettled = isKept || tales.some(({ how }) => how === 'user-changed' || how === 'unknown' || how === 'poison')
+    expect({ mark, isSettled, tales: tales.map(({ how }) => how) }).toMatchObject({ mark, isSettled: true })
+  }
+  for (const room of rooms)
+    inOrder(
+      logged.filter((entry) => entry.room === room),
+      sent,
+    )
+  expect([...disk.items.keys()]).toEqual([])
+}
+
+function inOrder(log: World['logged'], sent: World['sent']): void {
+  const last = new Map<string, number>()
+  for (const { mark } of log) {
+    const { producer, seq } = sent.get(mark ?? '') ?? { producer: '', seq: 0 }
+    expect({ mark, follows: seq > (last.get(producer) ?? 0) }).toEqual({ mark, follows: true })
+    last.set(producer, seq)
+  }
+}
+
+test('[OUT-15] [OUT-20] [OUT-24] over any lives of three tabs and two users each publish is in the log at most once, none is lost, each life in order', {
+  timeout: 20_000 + runs * 200,
+}, async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), async (steps) => {
+      const world = await createWorld()
+      for (const name of tabNames) await world.load(name, name === 't3' ? 'bob' : 'ann')
+      await world.rig.clock.advance(1_000)
+      for (const given of steps) await act(world, given)
+      await end(world)
+      judge(world)
+      checkNetwork()
+    }),
+    { numRuns: runs, interruptAfterTimeLimit: runs * 200 },
+  )
+})
