@@ -38,7 +38,8 @@ export function recordVolume(
   writeFileSync(file, `${JSON.stringify({ ...readVolumes(), [name]: volume }, null, 2)}\n`)
 }
 
-function commitNow(): string {
+/** Of the sources that a run depends on. */
+export function commitNow(): string {
   const git = (...args: string[]) =>
     execFileSync('git', args, {
       cwd: fileURLToPath(new URL('..', import.meta.url)),

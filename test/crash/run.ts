@@ -3,6 +3,7 @@
 import { readOptions } from '../../tools/options.js'
 import { crash, type CrashResult } from './crash.js'
 import { isPoint, points } from './points.js'
+import { recordCrash } from './volumes.js'
 
 const help = `npm run crash [-- options]
 
@@ -13,6 +14,7 @@ and compares everything that clients were told with what is there.
   --seed N      another choice of moments and points (default 1)
   --point NAME  only at this point
   --power       each kill is a power cut: what was not flushed is lost in part, pages are torn
+  --record      keeps what came of it in test/crash/volumes.json, for the trust page
   --json        one object: rounds, acked, lost, duplicated, forks, sessionsLost, falseLeaves, seconds, and more
   --help        this text
 
@@ -34,6 +36,7 @@ async function main(): Promise<number | null> {
       seed: { type: 'string' },
       point: { type: 'string' },
       power: { type: 'boolean' },
+      record: { type: 'boolean' },
       json: { type: 'boolean' },
       help: { type: 'boolean' },
     },
@@ -51,6 +54,7 @@ async function main(): Promise<number | null> {
     progress: isJson ? () => {} : (line) => process.stdout.write(`${line}\n`),
   })
   const again = commandOf(result, values.power === true, point)
+  if (values.record === true) recordCrash(values.power === true ? 'power' : 'kills', result, again)
   process.stdout.write(isJson ? `${JSON.stringify(result)}\n` : textOf(result, again))
   return result.differences.length === 0 ? 0 : 1
 }

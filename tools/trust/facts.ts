@@ -9,6 +9,8 @@ import { coveredBy, invariants, notYet } from '../../sim/checks/table.js'
 import { type FaultRow, faultTable } from '../../sim/faults-table.js'
 import { probes } from '../../sim/probes.js'
 import { readVolumes, type Volume } from '../../sim/volumes.js'
+import { points } from '../../test/crash/points.js'
+import { type CrashVolumes, readCrashVolumes } from '../../test/crash/volumes.js'
 
 export interface Facts {
   /** Each with what the simulator says of it. */
@@ -17,6 +19,9 @@ export interface Facts {
   readonly bugs: readonly (Bug & { readonly caught: Caught | null })[]
   readonly probeNames: readonly string[]
   readonly volumes: Partial<Record<'sim' | 'nightly', Volume>>
+  readonly crashes: CrashVolumes
+  /** Where the crash test kills a server. */
+  readonly crashPoints: readonly string[]
   /** Test files by the ids that stand in their titles. */
   readonly named: ReadonlyMap<string, readonly string[]>
   /** Seeds that once found something: they run with every `npm test`. */
@@ -39,6 +44,8 @@ export function gather(root: string): Facts {
     bugs: bugs.map((bug) => ({ ...bug, caught: recorded.find(({ name }) => name === bug.name) ?? null })),
     probeNames: probes.map(({ name }) => name),
     volumes: readVolumes(),
+    crashes: readCrashVolumes(),
+    crashPoints: points,
     named: namedIn(root),
     keptSeeds: readFileSync(join(root, 'sim/seeds.txt'), 'utf8')
       .split('\n')

@@ -2,12 +2,21 @@
 
 import type { Volume } from '../../sim/volumes.js'
 import { catalogue } from './catalogue.js'
+import { crashPart } from './crash.js'
 import type { Facts } from './facts.js'
+import { grouped, table } from './markdown.js'
 
 export function trustPage(facts: Facts): string {
-  return [head, runs(facts), checked(facts), faults(facts), planted(facts), branches(facts), notCovered(facts)].join(
-    '\n',
-  )
+  return [
+    head,
+    runs(facts),
+    crashPart(facts),
+    checked(facts),
+    faults(facts),
+    planted(facts),
+    branches(facts),
+    notCovered(facts),
+  ].join('\n')
 }
 
 const head = `# What has been shown, and what has not
@@ -19,8 +28,8 @@ Holdfast is tested by a **simulator**: the real client, the real engine and serv
 in memory; only the socket, the clock and the randomness are replaced. Each seed is another world, another workload and another choice of
 faults; all invariants are judged on everything that was observed, first while things break, then, when everything is healed, whether
 everybody comes back within a bound. Beside it are **tests over real sockets and real browsers** (\`test/\`) and **unit tests** (beside the
-sources). There is **no crash test** yet: no test kills
-a server process that writes to a disk.
+sources). **Crash tests** (\`npm run crash\`) kill a
+server process that writes to a disk, and cut its power.
 `
 
 function runs({ volumes, keptSeeds }: Facts): string {
@@ -136,13 +145,4 @@ function notCovered({ checks, faults: all, bugs, volumes, probeNames }: Facts): 
 - At most a few servers and a handful of clients per seed: what only many do together is not seen there. Load is measured elsewhere (\`bench/\`).
 - A check judges what was observed. What nobody observes, and what the words of an invariant excuse, may be wrong.
 `
-}
-
-function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`
-  return [line(heads), `|${heads.map(() => '---|').join('')}\n`, ...rows.map(line)].join('')
-}
-
-function grouped(value: number): string {
-  return value.toLocaleString('en').replaceAll(',', ' ')
 }
