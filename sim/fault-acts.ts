@@ -55,6 +55,14 @@ const acts: { readonly [K in OwnFault['fault']]: Act<K> } = {
       kept.isFailing = false
     })
   },
+  'outbox-fails'(world, { tab, forMs }) {
+    const outbox = world.tabs[tab]?.profile.outbox
+    if (outbox === undefined) return
+    outbox.isFailing = true
+    world.after(forMs, () => {
+      outbox.isFailing = false
+    })
+  },
   rebirth(world, { survival, isUnderneath, downMs }) {
     if (isUnderneath) return world.shared.rebirth(survival)
     for (const server of world.servers) server.crash()
@@ -126,7 +134,7 @@ export function heal(world: World): void {
   world.banned.clear()
   world.onLoad.clear()
   for (const tab of world.tabs) {
-    tab.kept.isFailing = false
+    tab.kept.isFailing = tab.profile.outbox.isFailing = false
     tab.isAuthFailing = false
     tab.dialect.client = tab.dialect.server = false
     tab.doubling.count = 0

@@ -47,5 +47,7 @@ export type OwnFault =
   | { readonly fault: 'back-up' }
   /** The client's own storage refuses writes. */
   | { readonly fault: 'storage-fails'; readonly tab: number; readonly forMs: number }
+  /** What stores the publishes of its profile refuses everything. */
+  | { readonly fault: 'outbox-fails'; readonly tab: number; readonly forMs: number }
 
 export type Fault = CommonFault | OwnFault

@@ -46,15 +46,23 @@ export function drawScenes(chance: SeededChance, config: Config): readonly Step[
 const plain = { key: null, ttlMs: null, bytes: 0, isBinary: false, echoes: 0 } as const
 
 /**
- * What a client sent before it came back by another server is still on the way to the first one, which does not hear
- * of the takeover: only the fence keeps it out.
+ * What a page sent before it died trickles in at the first server, which does not hear that the next page, which knows
+ * nothing of it, has come back by another one: only the fence keeps it out.
  */
 const overtaken: Scene = ({ chance, tab, line, room }) => [
-  { atMs: 0, fault: 'hints-lost', share: 1, forMs: 8_000 },
-  { atMs: 0, fault: 'store-slow', lateMs: [100, 700], forMs: 6_000 },
-  { atMs: 0, fault: 'delay', line, ms: between(chance, 300, 4_000), forMs: 60, direction: 'up' },
-  { atMs: 20, work: 'publish', tab, room, count: between(chance, 1, 6), ...plain },
-  { atMs: 55, fault: 'cut', line, client: 0, server: 'never', delivers: true },
+  { atMs: 0, fault: 'outbox-fails', tab, forMs: 6_000 },
+  { atMs: 0, work: 'join', tab, room, last: 3, presence: true },
+  { atMs: 1_500, fault: 'hints-lost', share: 1, forMs: 6_000 },
+  { atMs: 1_500, fault: 'bandwidth', line, bytesPerSec: between(chance, 150, 900), forMs: 9_000 },
+  { atMs: 1_505, work: 'publish', tab, room, count: between(chance, 10, 30), ...plain },
+  {
+    atMs: between(chance, 1_510, 1_560),
+    work: 'reload',
+    tab,
+    how: 'vanish',
+    awayMs: between(chance, 0, 200),
+    isEmpty: true,
+  },
 ]
 
 /** A reply is lost again and again while one publish is at the head. */

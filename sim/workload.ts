@@ -49,6 +49,8 @@ export type Work =
       readonly tab: number
       readonly how: 'close' | 'kill' | 'vanish'
       readonly awayMs: number
+      /** The next page asks for no room. */
+      readonly isEmpty?: boolean
     }
   /** Leaves for good; comes back as a new session. */
   | { readonly work: 'depart'; readonly tab: number; readonly awayMs: number }
@@ -237,10 +239,13 @@ const acts: { readonly [K in Work['work']]: Act<K> } = {
   wake: (world, { tab }) => tabOf(world, tab)?.page?.tell('wake'),
   freeze: (world, { tab }) => tabOf(world, tab)?.page?.tell('freeze'),
   thaw: (world, { tab }) => tabOf(world, tab)?.page?.tell('thaw'),
-  reload(world, { tab, how, awayMs }) {
+  reload(world, { tab, how, awayMs, isEmpty = false }) {
     const one = tabOf(world, tab)
     if (one === undefined || one.page === null) return
-    const rooms = [...one.page.rooms].map(([name, { hasPresence }]) => ({ name, presence: hasPresence }))
+    const rooms = [...(isEmpty ? [] : one.page.rooms)].map(([name, { hasPresence }]) => ({
+      name,
+      presence: hasPresence,
+    }))
     if (how === 'close') one.close()
     else one.kill({ isHeard: how === 'kill' })
     world.clock.after(how === 'close' ? awayMs + 60 : awayMs, () => {

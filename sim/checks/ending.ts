@@ -51,9 +51,8 @@ const expectedErrors = [
   ourThrow,
   'sim: the storage is full',
   'sim: there is no token now',
+  'the disk fails',
   'storage gave no answer',
-  // What the fault `newer` makes a client say, and no server of ours knows.
-  'refused as unsupported: frames of type later',
 ]
 
 const noCrash: Invariant = {

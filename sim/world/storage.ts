@@ -11,24 +11,13 @@ export interface Kept {
   readonly values: Map<string, string>
   /** Everything that was ever stored: none of it may be seen elsewhere. */
   readonly history: Set<string>
-  /** Publishes that are not settled, of all tabs that share it. It fails with the rest. */
+  /** Publishes that are not settled, of all tabs that share it. It fails by itself. */
   readonly outbox: OutboxDisk
   isFailing: boolean
 }
 
 export function newKept(): Kept {
-  const outbox = createOutboxDisk()
-  return {
-    values: new Map(),
-    history: new Set(),
-    outbox,
-    get isFailing() {
-      return outbox.isFailing
-    },
-    set isFailing(isFailing: boolean) {
-      outbox.isFailing = isFailing
-    },
-  }
+  return { values: new Map(), history: new Set(), outbox: createOutboxDisk(), isFailing: false }
 }
 
 export interface StorageParts {
