@@ -49,7 +49,7 @@ export interface CrashResult {
 }
 
 const startWithinMs = 30_000
-const cutPoints: readonly CutAt[] = ['batch.gathered', 'batch.committing', 'writing', 'batch.visible', 'batch.flushed']
+const cutPoints: readonly CutAt[] = ['writing', 'batch.visible', 'batch.flushed']
 
 /** Rejects only for what is not the server's: no port, no disk. */
 export async function crash(options: CrashOptions): Promise<CrashResult> {
@@ -169,8 +169,7 @@ class Run {
     const drawn = cutPoints[Math.floor(chance.fraction() * cutPoints.length)]
     const at = cutPoints.find((name) => name === this.#options.point) ?? drawn ?? 'writing'
     const copy = join(this.#folder, 'flushed.mdb')
-    // Flush 1 is the life's own; a cut before it is over is one at the start.
-    const flushes = 1 + Math.floor(chance.fraction() * 25)
+    const flushes = Math.floor(chance.fraction() * 25)
     const cut = { flushes, at, afterMs: Math.floor(chance.fraction() * 3), copy }
     await this.#start({ point: null, cut })
     this.#disturb()

@@ -9,15 +9,15 @@ export interface Orders {
   /** Ends the process when it has come there so often. Null: it is killed from outside. */
   readonly point: { readonly name: Point; readonly count: number } | null
   /**
-   * A power cut: after so many flushes the file is copied, as a disk would have it that wrote nothing but what it was
-   * told to flush; the process ends before the next flush is told, `afterMs` after it began to write (or at the point).
+   * A power cut: after so many flushes, and when nothing is unflushed, the file is copied, as a disk would have it that
+   * wrote nothing else; the process ends before the next flush is told: `afterMs` after it began to write, or at the point.
    */
   readonly cut: { readonly flushes: number; readonly at: CutAt; readonly afterMs: number; readonly copy: string } | null
   /** Where it writes, before it ends itself, what it had come to. */
   readonly note: string
 }
 
-export type CutAt = 'batch.gathered' | 'batch.committing' | 'writing' | 'batch.visible' | 'batch.flushed'
+export type CutAt = 'writing' | 'batch.visible' | 'batch.flushed'
 
 export interface Claim {
   readonly id: number

@@ -27,19 +27,25 @@ function reached(point: Point): void {
 }
 
 let flushes = 0
+/** Batches that were begun and are not flushed. */
+let open = 0
 let isCutDue = false
 function cutAt(step: FailPoint): void {
   const { cut } = orders
   if (cut === null) return
-  const isFlushed = step === 'flushed'
-  if (isCutDue && (isFlushed || cut.at === `batch.${step}`)) end(`batch.${step}`)
-  if (isCutDue && step === 'committing' && cut.at === 'writing') setTimeout(() => end('writing'), cut.afterMs)
-  if (!isFlushed || isCutDue) return
-  flushes += 1
-  if (flushes < cut.flushes) return
-  // Nothing is being written now: a batch begins when the one before it is flushed.
-  copyFileSync(join(orders.directory, dataFile), cut.copy)
-  isCutDue = true
+  if (isCutDue && (step === 'flushed' || cut.at === `batch.${step}`)) end(`batch.${step}`)
+  if (step === 'flushed') {
+    flushes += 1
+    open -= 1
+  }
+  if (step !== 'committing') return
+  // Nothing is being written now, and all that was is flushed.
+  if (open === 0 && flushes >= cut.flushes && !isCutDue) {
+    copyFileSync(join(orders.directory, dataFile), cut.copy)
+    isCutDue = true
+    if (cut.at === 'writing') setTimeout(() => end('writing'), cut.afterMs)
+  }
+  open += 1
 }
 
 async function claim(store: Store, { id, session, key }: Claim): Promise<void> {

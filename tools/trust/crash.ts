@@ -30,8 +30,8 @@ was told by one event; a name that was granted stays under its fence.
 
 A **kill** is SIGKILL. The points: ${crashPoints.map((point) => `\`${point}\``).join(' ')} (\`asked\`: the store has not begun; \`answered\`: it is done, and nobody was told).
 
-A **power cut** is made on the real file of LMDB. After a flush the process copies the file, as a disk would have it that wrote nothing else, and
-is killed within the next batch, before that one's flush is told. What was written between lies in the kernel's memory; of it the file gets nothing,
+A **power cut** is made on the real file of LMDB. When all is flushed the process copies the file, as a disk would have it that wrote nothing else,
+and is killed within the next batch, before that one's flush is told. What was written between lies in the kernel's memory; of it the file gets nothing,
 everything, some pages, only the first ones with one half written, or some sectors of 512 bytes, with the file's new length or the old one. Then the
 mark by which LMDB knows that the machine was not off is changed, so that it recovers as after a reboot. Rooms at \`disk\` must be as after a kill;
 of rooms at \`process\` the tail may be lost, and must then be told as a gap. Not modelled: a disk that confirms a flush it did not make, and one that
