@@ -51,6 +51,20 @@ function outboxOf(limits: Partial<OutboxLimits> = {}, rooms: OpenRooms = open) {
 }
 
 describe('order', () => {
+  test('[OUT-20] what is taken over and refused for now is sent again, whatever of this page was in flight meanwhile', () => {
+    const it = outboxOf()
+    it.add('own')
+    expect(it.send()).toEqual(['own:1>0'])
+    const old = { producer: 'q', seq: 4, room: 'a', mark: 'old', key: null, data: '1', ttlMs: null, user: null }
+    it.outbox.adopt([{ ...old, again: true, sentAfter: null, madeAtMs: 0 }], 0, 0)
+    expect(it.send()).toEqual(['old:4>0!'])
+    const refusal = { reason: 'store-unavailable', message: '', retry: true } as const
+    it.outbox.refused({ producer: 'q', seq: 4 }, refusal, it.nowMs)
+    it.outbox.kept({ producer: 'p', seq: 1 }, at(1), false)
+    it.nowMs = 60_000
+    expect(it.send()).toEqual(['old:4>0!'])
+  })
+
   test('[OUT-1] publishes of a room leave in order, each naming the one before it', () => {
     const it = outboxOf()
     for (const mark of ['x', 'y', 'z']) it.add(mark)

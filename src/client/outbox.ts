@@ -214,7 +214,7 @@ export class Outbox {
     this.version += 1
     // Behind an item that came back everything comes back: that is no failure of its own.
     if (isHead || reason !== 'out-of-order') item.refusals += 1
-    chain.isDraining = this.#isOnItsWay(item.room)
+    chain.isDraining = this.#isOnItsWay(item)
 
     if (reason === 'out-of-order' && item.refusals <= disordersMax) chain.last = refusal.last ?? 0
     else if (reason === 'fenced') chain.notBeforeMs = Infinity
@@ -323,8 +323,9 @@ export class Outbox {
     return this.#items.find((item) => item.seq === seq && item.producer === producer && item.isInFlight)
   }
 
-  #isOnItsWay(room: string): boolean {
-    return this.#items.some((item) => item.room === room && item.isInFlight)
+  /** Whether something of its chain is: what other producers have in flight tells its chain nothing when it ends. */
+  #isOnItsWay(item: Item): boolean {
+    return this.#items.some((other) => other.isInFlight && chainKey(other) === chainKey(item))
   }
 
   #fail(item: Item, reason: PublishFailure, message: string, issues?: Refusal['issues']): void {
@@ -337,7 +338,7 @@ export class Outbox {
     if (item.ttlMs !== null) this.#mortalCount -= 1
     this.version += 1
     const chain = this.#chain(item)
-    if (item.isInFlight && chain.isDraining) chain.isDraining = this.#isOnItsWay(item.room)
+    if (item.isInFlight && chain.isDraining) chain.isDraining = this.#isOnItsWay(item)
     // An adopted producer is finished, never continued.
     const isDone = !this.#items.some((other) => chainKey(other) === chainKey(item))
     if (isDone && item.producer !== this.#producer) this.#chains.delete(chainKey(item))
