@@ -1,8 +1,18 @@
 // Broken, huge and hostile frames over real sockets. Scaled down: a slow reader is closed after 1 s (default 30 s);
 // fifty pings may come at once (the default).
 
+import { deflateRawSync } from 'node:zlib'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { createIdentity, enter, type FrameShape, frameBytes, helloOf, openPeer, type RawPeer } from './support/raw.js'
+import {
+  askUpgrade,
+  createIdentity,
+  enter,
+  type FrameShape,
+  frameBytes,
+  helloOf,
+  openPeer,
+  type RawPeer,
+} from './support/raw.js'
 import { enterLive, guardServer, publishOf, type RealServer, refusal, startServer } from './support/real.js'
 
 let running: RealServer
@@ -125,6 +135,21 @@ describe('[A16] text that is no UTF-8 is closed with 1007', () => {
     peer.sendShape({ opcode: 0, payload: Buffer.from([0x22]) })
     expect((await peer.ended()).code).toBe(1007)
   })
+})
+
+test('[A18] a bomb for inflaters: compression is not agreed to, asked for or not, and nothing is inflated', async () => {
+  const bomb = deflateRawSync(Buffer.alloc(60_000_000)).subarray(0, 60_000)
+  const extensions = { headers: { 'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits' } }
+  const { raw, status } = await askUpgrade(running.port, extensions)
+  expect(status).toBe(101)
+  expect(await raw.until((told) => told.includes('\r\n\r\n'))).not.toMatch(/sec-websocket-extensions/i)
+  const before = process.memoryUsage().rss
+  raw.send(frameBytes({ payload: bomb, reserved: 4 }))
+  await raw.ended()
+  const { peer } = await enterLive(running.port, [{ room: 'a' }])
+  peer.sendShape({ payload: bomb, reserved: 4 })
+  expect((await peer.ended()).code).toBe(1002)
+  expect(process.memoryUsage().rss - before).toBeLessThan(30_000_000)
 })
 
 test('[A19] a frame that tells a length of 2^63-1 is 1009, and nothing is allocated for it', async () => {

@@ -36,8 +36,15 @@ export function memoryStorage(): ClientStorage {
   return { session: memorySlots(), profile: memorySlots(), kind: 'memory' }
 }
 
+/** What is used of a browser's `Storage`, a name that types for Node do not have. */
+interface WebStorage {
+  getItem(key: string): string | null
+  setItem(key: string, value: string): void
+  removeItem(key: string): void
+}
+
 /** A browser's storage; it throws where cookies are blocked, and when it is full. */
-export function webSlots(open: () => Storage): Slots {
+export function webSlots(open: () => WebStorage): Slots {
   return {
     get: async (key) => open().getItem(key),
     set: async (key, value) => open().setItem(key, value),

@@ -3,6 +3,9 @@
 import { networkOf } from './address.js'
 import type { Settings } from './settings.js'
 
+/** What `GET /health` tells: may anybody come in at all? */
+export type Health = 'starting' | 'ok' | 'down'
+
 export interface Door {
   /** Null: full. Else the connection counts from now on. */
   enter(address: string): Place | null

@@ -10,11 +10,9 @@ import { clientAddress } from './address.js'
 import { problemResponse } from './api/problem.js'
 import { send } from './api/send.js'
 import type { Peer } from './context.js'
-import type { Door, Place } from './door.js'
+import type { Door, Health, Place } from './door.js'
 import type { OriginRule } from './origin.js'
 import { connectPath, judgeUpgrade, type UpgradeHead } from './upgrade.js'
-
-export type Health = 'starting' | 'ok' | 'down'
 
 export interface Upgrades {
   /** Takes the request, or answers it with an error. Never throws. */

@@ -86,18 +86,7 @@ export function createNodeCore(options: NodeOptions): NodeCore {
     events,
     rooms,
     context,
-    room(name) {
-      const room = engine.room(name)
-      const publish: ServerRoom['publish'] = async (data, how) => {
-        const judged = rooms.judge(name, data)
-        // What need not wait keeps its turn.
-        const { kind, message } = { message: '', ...(isPromise(judged) ? await judged : judged) }
-        if (kind === 'no') throw new PublishRefused('invalid', message)
-        if (kind === 'failed') throw new Error(`the schema of ${name} failed to judge; it is in the log`)
-        return room.publish(data, how)
-      }
-      return { ...room, publish }
-    },
+    room: (name) => judgedRoom(engine.room(name), name, rooms),
     async start() {
       await engine.start()
       alarm.moved(engine)
@@ -113,6 +102,18 @@ export function createNodeCore(options: NodeOptions): NodeCore {
       turns.close()
     },
   }
+}
+
+function judgedRoom(room: ServerRoom, name: string, rooms: Rooms): ServerRoom {
+  const publish: ServerRoom['publish'] = async (data, how) => {
+    const judged = rooms.judge(name, data)
+    // What need not wait keeps its turn.
+    const { kind, message } = { message: '', ...(isPromise(judged) ? await judged : judged) }
+    if (kind === 'no') throw new PublishRefused('invalid', message)
+    if (kind === 'failed') throw new Error(`the schema of ${name} failed to judge; it is in the log`)
+    return room.publish(data, how)
+  }
+  return { ...room, publish }
 }
 
 /** Every room again. A hook that fails decides nothing: the connection starts over and asks then. */
