@@ -18,7 +18,15 @@ const runs = Number(process.env['RUNS'] ?? 40)
 const tab = fc.constantFrom(...tabNames)
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('make' as const), tab, room: fc.constantFrom(...rooms) }) },
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('load' as const), tab, user: fc.constantFrom(...users) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('load' as const),
+      tab,
+      user: fc.constantFrom(...users),
+      says: fc.boolean(),
+    }),
+  },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -43,7 +51,15 @@ interface Told {
   readonly how: string
   /** When the page that told it may still have had to store that. */
   readonly atMs: number
-  readonly page: { readonly diedMs: number }
+  readonly page: PageTrail
+}
+
+interface PageTrail {
+  readonly diedMs: number
+  readonly wasFrozen: boolean
+  /** What it published itself, and what it was to send, in order. */
+  readonly own: Set<string>
+  readonly order: string[]
 }
 
 async function createWorld() {
@@ -76,6 +92,7 @@ async function createWorld() {
       .session.join(room)
       .on('entry', ({ mark, by }) => logged.push({ room, mark, user: by?.user }))
   }
+  const all: PageTrail[] = []
   let loads = 0
 
   function open(name: string, user: string) {
@@ -110,10 +127,21 @@ async function createWorld() {
       outbox,
       diedMs: Infinity,
       isFrozen: false,
+      wasFrozen: false,
+      own: new Set<string>(),
+      order: [] as string[],
       tell: (what: 'freeze' | 'thaw') => tell(what),
     }
+    all.push(page)
     session.on('publish', (change) => {
-      if (change.state === 'sending') return
+      if (change.state === 'sending') {
+        // What is found while own ones wait already goes before them, or behind those that are on their way.
+        const isOwn = page.own.has(change.mark)
+        const isAdopted =
+          page.own.size === 0 && session.outbox.list().find(({ mark }) => mark === change.mark)?.isAdopted
+        if (isOwn || isAdopted) page.order.push(change.mark)
+        return
+      }
       const how = change.state === 'kept' ? 'kept' : change.reason
       told.set(change.mark, [...(told.get(change.mark) ?? []), { how, atMs: rig.clock.nowMs(), page }])
     })
@@ -130,12 +158,24 @@ async function createWorld() {
     page.line.down({ client: 'never' })
     page.line.clock.kill()
   }
-  const load = async (name: string, user: string) => {
+  /** `says`: it publishes before it has read what is stored; its tab must have been that user's. */
+  const load = async (name: string, user: string, says = false) => {
+    const isKnown = pages.get(name)?.session.user === user
     die(name)
-    pages.set(name, open(name, user))
+    const page = open(name, user)
+    pages.set(name, page)
+    const mark = `m${made.size + 1}`
+    if (says && isKnown) {
+      made.set(mark, { user, room: 'a' })
+      void page.session.join('a').publish({ mark }, { mark })
+    }
     await rig.clock.advance(storedMs)
+    if (made.has(mark)) {
+      page.own.add(mark)
+      page.order.push(mark)
+    }
   }
-  return { rig, disk, pages, made, told, sent, logged, tabs, die, load }
+  return { rig, disk, pages, made, told, sent, logged, all, tabs, die, load }
 }
 
 type World = Awaited<ReturnType<typeof createWorld>>
@@ -143,7 +183,7 @@ type World = Awaited<ReturnType<typeof createWorld>>
 async function act(world: World, given: Step): Promise<void> {
   const { rig, pages, made, tabs } = world
   if (given.do === 'pass') return rig.clock.advance(given.ms)
-  if (given.do === 'load') return world.load(given.tab, given.user)
+  if (given.do === 'load') return world.load(given.tab, given.user, given.says)
   const page = pages.get(given.tab)
   const place = tabs.get(given.tab)
   if (page === undefined || place === undefined) return
@@ -151,6 +191,7 @@ async function act(world: World, given: Step): Promise<void> {
     // Before its welcome a page does not know that another user than the last one sits there.
     if (page.session.user !== page.user || page.isFrozen) return
     const mark = `m${made.size + 1}`
+    page.own.add(mark)
     made.set(mark, { user: page.user, room: given.room })
     void page.session.join(given.room).publish({ mark }, { mark })
     return rig.clock.advance(storedMs)
@@ -167,6 +208,7 @@ async function act(world: World, given: Step): Promise<void> {
   }
   if (given.do === 'freeze' || given.do === 'thaw') {
     page.isFrozen = given.do === 'freeze'
+    page.wasFrozen = true
     return page.tell(given.do)
   }
   disturb(page, given.do)
@@ -189,7 +231,7 @@ async function end({ rig, pages, die, load }: World): Promise<void> {
   await rig.clock.advance(120_000)
 }
 
-function judge({ made, told, sent, disk, logged }: World): void {
+function judge({ made, told, sent, disk, logged, all }: World): void {
   const marks = logged.map(({ mark }) => mark)
   // At most once, in its room, as the user who made it.
   expect(marks).toEqual([...new Set(marks)])
@@ -213,6 +255,18 @@ function judge({ made, told, sent, disk, logged }: World): void {
       sent,
     )
   expect([...disk.items.keys()]).toEqual([])
+  for (const page of all) if (!page.wasFrozen) adoptedFirst(page, told, logged)
+}
+
+/** What a page found when it was loaded it finished before its own. */
+function adoptedFirst(page: World['all'][number], told: World['told'], logged: World['logged']): void {
+  const isFinished = (mark: string) =>
+    told.get(mark)?.some((tale) => tale.page === page && tale.how === 'kept') ?? false
+  for (const room of rooms) {
+    const marks = logged.filter((entry) => entry.room === room).map(({ mark }) => mark)
+    const finished = page.order.filter((mark) => marks.includes(mark) && isFinished(mark))
+    expect(finished).toEqual([...finished].sort((one, other) => marks.indexOf(one) - marks.indexOf(other)))
+  }
 }
 
 function inOrder(log: World['logged'], sent: World['sent']): void {
