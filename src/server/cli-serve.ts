@@ -6,8 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { OptionError } from './option-error.js'
-import { openLmdbStore } from '../store/lmdb/index.js'
-import type { Store } from '../store/store.js'
+import { memoryStore } from '../store/memory.js'
 import { defaultData, type Environment, wordOf, wordsHelp } from './environment.js'
 import { isOptionKey, type ServerOptions } from './options.js'
 import { createServer, type HoldfastServer } from './server.js'
@@ -51,36 +50,13 @@ export async function main(argv: readonly string[], shell: Shell): Promise<void>
   try {
     const flags = flagsOf(argv)
     if (flags.help) return leave(shell, 0, usage)
-    const served = await serverOf(flags, shell)
-    stopOnSignals(served, shell)
-    announce(served.server, flags, shell)
+    const server = await createServer(await optionsOf(flags, shell))
+    stopOnSignals(server, shell)
+    announce(server, flags, shell)
   } catch (error) {
     const isOption = error instanceof OptionError
     shell.err(`holdfast: ${messageOf(error)}${isOption ? '; see holdfast serve --help' : ''}\n`)
     shell.exit(isOption ? 2 : 1)
-  }
-}
-
-interface Served {
-  readonly server: HoldfastServer
-  /** Null: the server brought its own, and closes it. */
-  readonly store: Store | null
-}
-
-/** A config file may bring a store of its own. */
-async function serverOf(flags: Flags, shell: Shell): Promise<Served> {
-  const options = await optionsOf(flags, shell)
-  if (flags.memory || options.store !== undefined) return { server: await createServer(options), store: null }
-  const path = flags.data ?? wordOf(shell.env, 'HOLDFAST_DATA') ?? defaultData
-  const onFault = (error: Error, isFatal: boolean) => {
-    shell.err(`holdfast: ${isFatal ? 'fatal' : 'error'}: ${path}: ${error.message}\n`)
-  }
-  const store = await openLmdbStore({ path, onFault })
-  try {
-    return { server: await createServer({ ...options, store }), store }
-  } catch (error) {
-    await store.close()
-    throw error
   }
 }
 
@@ -121,11 +97,28 @@ async function optionsOf(flags: Flags, shell: Shell): Promise<ServerOptions> {
   const configured = flags.config === undefined ? {} : await configOf(flags.config)
   return {
     log: pino(pino.destination(2)),
-    ...configured,
+    ...(flags.memory || flags.data !== undefined ? withoutStore(configured) : configured),
     ...(flags.port === undefined ? {} : { port: portOf(flags.port) }),
     ...(flags.host === undefined ? {} : { host: flags.host }),
+    ...keptWhere(flags, configured, shell),
     env: shell.env,
   }
+}
+
+/** A config file may bring a store of its own; what a flag says counts instead of it. */
+function keptWhere(
+  { memory, data }: Flags,
+  configured: ServerOptions,
+  shell: Shell,
+): Pick<ServerOptions, 'data' | 'store'> {
+  if (memory) return { store: memoryStore() }
+  if (data !== undefined) return { data }
+  const isSaid = configured.store ?? configured.data ?? wordOf(shell.env, 'HOLDFAST_DATA')
+  return isSaid === undefined ? { data: defaultData } : {}
+}
+
+function withoutStore({ store: _, data: __, ...rest }: ServerOptions): ServerOptions {
+  return rest
 }
 
 function portOf(text: string): number {
@@ -155,24 +148,21 @@ async function importDefault(path: string): Promise<unknown> {
 }
 
 function announce(server: HoldfastServer, flags: Flags, shell: Shell): void {
-  const { url, port, store, warnings, settings } = server
-  if (flags.json) return void shell.out(`${JSON.stringify({ listening: url, port, store, warnings })}\n`)
+  const { url, port, store, data, warnings, settings } = server
+  if (flags.json) return void shell.out(`${JSON.stringify({ listening: url, port, store, data, warnings })}\n`)
   for (const warning of warnings) shell.err(`holdfast: warning: ${warning}\n`)
   const heartbeat = `heartbeat ${settings.heartbeatMs / 1000} s + ${settings.heartbeatTimeoutMs / 1000} s`
   const held = `sessions held ${settings.sessionHoldMs / 1000} s`
-  shell.out(`Holdfast listening on ${url} (store ${store}, ${heartbeat}, ${held})\n`)
+  const kept = data === null ? '' : `; ${data.path} has ${data.rooms} rooms, ${data.sessions} sessions`
+  shell.out(`Holdfast listening on ${url} (store ${store}, ${heartbeat}, ${held}${kept})\n`)
 }
 
-function stopOnSignals({ server, store }: Served, shell: Shell): void {
+function stopOnSignals(server: HoldfastServer, shell: Shell): void {
   let isStopping = false
   const stop = (drainMs: number, code: number) => {
     if (isStopping) return shell.exit(code)
     isStopping = true
-    // The store is closed last: what the end of the connections changes is kept.
-    void server
-      .close({ drainMs })
-      .then(() => store?.close())
-      .then(() => shell.exit(0))
+    void server.close({ drainMs }).then(() => shell.exit(0))
   }
   shell.onSignal('SIGTERM', () => stop(server.settings.drainWindowMs, 143))
   shell.onSignal('SIGINT', () => stop(0, 130))

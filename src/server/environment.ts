@@ -9,9 +9,9 @@ export type Environment = Readonly<Record<string, string | undefined>>
 /** Where `holdfast serve` keeps its data, and `holdfast store` looks for them. */
 export const defaultData = './holdfast-data'
 
-/** Each but the first is an option of `createServer` too; what that says comes first. */
+/** Each is an option of `createServer` too; what that says comes first. */
 export const wordsTable = [
-  { name: 'HOLDFAST_DATA', meaning: 'holdfast serve, store: the data directory, as --data.', default: defaultData },
+  { name: 'HOLDFAST_DATA', meaning: 'The data directory: what is kept over restarts.', default: defaultData },
   { name: 'HOLDFAST_HOST', meaning: 'On which address to listen.', default: 'all' },
   {
     name: 'HOLDFAST_ORIGINS',

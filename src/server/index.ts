@@ -1,6 +1,6 @@
 // The entry `holdfast/server`.
 
-export type { DropReason, ServerRoom } from '../engine/engine.js'
+export type { DropReason, EngineSizes, ServerRoom } from '../engine/engine.js'
 export type { Data, Json } from '../protocol/frames.js'
 export type { Position } from '../protocol/position.js'
 export type { InputOf, StandardSchema } from '../protocol/standard-schema.js'

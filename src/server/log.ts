@@ -32,6 +32,9 @@ export interface LogFields {
   readonly address?: string
   readonly origin?: string | null
   readonly url?: string
+  readonly store?: string
+  readonly data?: string
+  readonly sessions?: number
 }
 
 export interface ServerLog {

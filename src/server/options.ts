@@ -24,7 +24,12 @@ export interface ServerOptions<P extends string = string> {
    * the HTTP API give its requests to `handle` first.
    */
   readonly server?: Server | SecureServer
-  /** Default `memoryStore()`. A store that is passed in is left open. */
+  /**
+   * The data directory (`HOLDFAST_DATA`): sessions and rooms are kept there, over restarts, by the embedded store, which
+   * is opened and closed with the server. Default: none, and nothing outlives the process.
+   */
+  readonly data?: string
+  /** Another store, instead of `data`. It is left open. */
   readonly store?: Store
   /** Default: guests; in production (`NODE_ENV=production`) it must be given, and be it `guests()`. */
   readonly authenticate?: Authenticate
@@ -50,8 +55,11 @@ export interface ServerOptions<P extends string = string> {
 export interface Resolved {
   readonly host: string | undefined
   readonly server: Server | SecureServer | null
-  readonly store: Store
+  /** Null: to be opened in `data`. */
+  readonly store: Store | null
   readonly ownsStore: boolean
+  /** Null: another store keeps what is kept. */
+  readonly data: string | null
   readonly authenticate: Authenticate
   readonly rooms: Readonly<Record<string, RoomConfig>>
   readonly origins: OriginRule
@@ -66,6 +74,7 @@ const optionKeys: { readonly [key in keyof Required<ServerOptions>]: true } = {
   port: true,
   host: true,
   server: true,
+  data: true,
   store: true,
   authenticate: true,
   rooms: true,
@@ -99,11 +108,13 @@ export function resolveOptions(options: ServerOptions): Resolved {
   const settings = readSettings(settingsGiven(options), env)
   const origins = options.origins ?? originsOf(env) ?? 'same-host'
   checkOrigins(origins)
+  const data = dataOf(options, env)
   const resolved = {
     host: options.host ?? wordOf(env, 'HOLDFAST_HOST'),
     server: options.server ?? null,
-    store: options.store ?? memoryStore(),
+    store: options.store ?? (data === null ? memoryStore() : null),
     ownsStore: options.store === undefined,
+    data,
     authenticate: options.authenticate ?? guests(),
     rooms: options.rooms ?? (isProduction ? {} : { '*': {} }),
     origins: {
@@ -135,12 +146,21 @@ function checkShape(options: ServerOptions): void {
     ['authenticate', 'function'],
     ['allowNoOrigin', 'boolean'],
     ['cookie', 'string'],
+    ['data', 'string'],
     ['host', 'string'],
   ] as const) {
     const value: unknown = options[name]
     if (value === undefined || typeof value === type) continue
     throw new OptionError(`option ${name} must be a ${type}, but ${value === null ? 'null' : typeof value} came`)
   }
+}
+
+function dataOf({ data, store }: ServerOptions, env: Environment): string | null {
+  if (data !== undefined && store !== undefined) {
+    throw new OptionError('option data names a directory and option store another store; write one of them')
+  }
+  if (data?.trim() === '') throw new OptionError('option data must name a directory, but "" came')
+  return store === undefined ? (data ?? wordOf(env, 'HOLDFAST_DATA') ?? null) : null
 }
 
 /** A name as RFC 6265 has it. */
@@ -175,8 +195,8 @@ function warningsOf(
   if (isProduction && options.rooms === undefined) {
     warnings.push('no `rooms` are set: in production no room is open until you name it')
   }
-  if (isProduction && store.driver === 'memory') {
-    warnings.push('the memory store loses every session and entry when this process ends')
+  if (isProduction && store?.driver === 'memory') {
+    warnings.push('the memory store loses every session and entry when this process ends; set `data` or HOLDFAST_DATA')
   }
   if (settings.heartbeatMs >= proxyIdleMs) {
     warnings.push(

@@ -1,7 +1,10 @@
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer as createHttp, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
 import { decodeServerFrame } from '../protocol/decode-server.js'
@@ -286,4 +289,22 @@ describe('a server of the application', () => {
     const lost = new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}/lost`)
     expect((await once(lost, 'unexpected-response'))[1].statusCode).toBe(404)
   })
+})
+
+test('[SRV-23] with a data directory a server keeps its rooms, has it for itself, and tells what was in it', async () => {
+  const data = await mkdtemp(join(tmpdir(), 'holdfast-'))
+  cleanups.push(() => rm(data, { recursive: true, force: true }))
+  const lines: object[] = []
+  const log = { info: (fields: object) => void lines.push(fields), warn() {}, error() {} }
+  const first = await start({ data, log })
+  expect(first.data).toEqual({ path: data, rooms: 0, sessions: 0 })
+  expect(lines).toContainEqual(expect.objectContaining({ store: 'lmdb', data, rooms: 0, sessions: 0 }))
+  await first.room('a').publish('kept')
+  await expect(start({ data })).rejects.toThrow(/in use by process/)
+  await first.close()
+
+  // What fails to begin leaves the directory free.
+  await expect(start({ data, rooms: { a: { presense: true } as object } })).rejects.toThrow(/no option presense/)
+  const second = await start({ data })
+  expect(second.data).toMatchObject({ rooms: 1 })
 })

@@ -4,9 +4,10 @@ import { once } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import type { ServerRoom } from '../engine/engine.js'
+import type { EngineSizes, ServerRoom } from '../engine/engine.js'
 import type { EndReason } from '../protocol/reasons.js'
-import type { SessionRow } from '../store/store.js'
+import { memoryStore } from '../store/memory.js'
+import type { SessionRow, Store } from '../store/store.js'
 import { type Api, createApi } from './api/app.js'
 import { systemChance, systemClock } from './clock.js'
 import { createDoor, type Health } from './door.js'
@@ -33,12 +34,16 @@ export interface HoldfastServer {
   readonly settings: Settings
   /** The store's driver: `memory`, `lmdb`, `redis`. */
   readonly store: string
+  /** The data directory of the embedded store, and what was in it at the start; null: another store. */
+  readonly data: { readonly path: string; readonly rooms: number; readonly sessions: number } | null
   /** What the operator should know, told in the log at start. */
   readonly warnings: readonly string[]
   /** Returns an idempotent `off`. A listener that fails is reported; it never stops the server. */
   readonly on: Events['on']
   /** Event streams over HTTP that this server has open now. */
   readonly streamCount: number
+  /** What this server holds in memory now. */
+  sizes(): EngineSizes
   room(name: string): ServerRoom
   /** Has the user a live session, on any node? Held ones do not count. */
   isOnline(user: string): Promise<boolean>
@@ -74,12 +79,42 @@ export async function createServer<const P extends string>(options: ServerOption
     linesPerSecond: resolved.settings.logLinesPerSecond,
     nowMs: clock.nowMs,
   })
-  const core = createNodeCore({ ...resolved, clock, chance: systemChance(), log })
-  const running = new Running(resolved, core, log)
+  const { store, counts } = await storeOf(resolved, log)
+  const running = await settled(store, resolved.ownsStore, () => {
+    const core = createNodeCore({ ...resolved, store, clock, chance: systemChance(), log })
+    return new Running({ ...resolved, store, counts }, core, log)
+  })
   for (const warning of resolved.warnings) log.warn(warning)
   await running.open()
-  log.happened('listening', { url: running.url })
+  const { data } = resolved
+  log.happened('listening', { url: running.url, store: store.driver, ...(data === null ? {} : { data }), ...counts })
   return running
+}
+
+/** The embedded store is loaded only where it is used. */
+async function storeOf({ store, data }: Resolved, log: ServerLog): Promise<Pick<Ready, 'store' | 'counts'>> {
+  if (store !== null || data === null) return { store: store ?? memoryStore(), counts: null }
+  const { openLmdbStore } = await import('../store/lmdb/index.js')
+  const onFault = (error: Error, isFatal: boolean) => log.report(error, isFatal ? 'keeping anything' : 'keeping data')
+  const opened = await openLmdbStore({ path: data, onFault })
+  return { store: opened, counts: opened.counts() }
+}
+
+/** What cannot begin leaves nothing open. */
+async function settled<T>(store: Store, ownsStore: boolean, begin: () => T): Promise<T> {
+  try {
+    return begin()
+  } catch (error) {
+    if (ownsStore) await store.close()
+    throw error
+  }
+}
+
+/** The options with the store open. */
+interface Ready extends Resolved {
+  readonly store: Store
+  /** What was there at the start; null: the store does not tell. */
+  readonly counts: { readonly rooms: number; readonly sessions: number } | null
 }
 
 /**
@@ -90,7 +125,7 @@ const backlog = 4_096
 
 class Running implements HoldfastServer {
   readonly on: Events['on']
-  readonly #resolved: Resolved
+  readonly #resolved: Ready
   readonly #core: NodeCore
   readonly #log: ServerLog
   readonly #clock = systemClock()
@@ -101,7 +136,7 @@ class Running implements HoldfastServer {
   #isStarted = false
   #closing: Promise<void> | null = null
 
-  constructor(resolved: Resolved, core: NodeCore, log: ServerLog) {
+  constructor(resolved: Ready, core: NodeCore, log: ServerLog) {
     this.#log = log
     this.#resolved = resolved
     this.#core = core
@@ -165,12 +200,21 @@ class Running implements HoldfastServer {
     return this.#resolved.store.driver
   }
 
+  get data(): HoldfastServer['data'] {
+    const { data, counts } = this.#resolved
+    return data === null || counts === null ? null : { path: data, ...counts }
+  }
+
   get warnings(): readonly string[] {
     return this.#resolved.warnings
   }
 
   get streamCount(): number {
     return this.#core.engine.visits.streams.length
+  }
+
+  sizes(): EngineSizes {
+    return this.#core.engine.sizes()
   }
 
   room(name: string): ServerRoom {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { memoryStore } from '../store/memory.js'
 import { guests } from './auth.js'
 import { unknownVariables, wordsTable } from './environment.js'
 import { OptionError } from './option-error.js'
@@ -73,6 +74,16 @@ describe('options', () => {
     expect([asked.origins.origins, asked.origins.allowNoOrigin, asked.cookie]).toEqual(['same-host', true, 'u'])
     expect(() => resolveOptions({ ...quiet, env: { HOLDFAST_ORIGINS: 'a.com' } })).toThrow(/is no origin/)
     expect(() => resolveOptions({ ...quiet, env: { HOLDFAST_COOKIE: 'a b' } })).toThrow(/name of a cookie/)
+  })
+
+  test('[SRV-23] a data directory is an option, else a variable; another store counts instead of the variable', () => {
+    const env = { HOLDFAST_DATA: './there' }
+    expect(resolveOptions({ ...quiet, env })).toMatchObject({ data: './there', store: null, ownsStore: true })
+    expect(resolveOptions({ ...quiet, env, data: './here' }).data).toBe('./here')
+    const store = memoryStore()
+    expect(resolveOptions({ ...quiet, env, store })).toMatchObject({ data: null, store, ownsStore: false })
+    expect(() => resolveOptions({ ...quiet, env, store, data: './here' })).toThrow(/write one of them/)
+    expect(() => resolveOptions({ ...quiet, env, data: ' ' })).toThrow(/must name a directory/)
   })
 
   test('[SRV-22] a misspelt variable is named at the start, with the one that was meant', () => {

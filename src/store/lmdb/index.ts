@@ -3,10 +3,12 @@
 import { mkdir, realpath, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Store } from '../store.js'
+import { countOf } from './count.js'
 import { durableStore } from './durable.js'
 import { DataError, versionOf } from './format.js'
 import { checkHeader } from './header.js'
 import type { FailPoint } from './journal.js'
+import { kinds } from './keys.js'
 import { lmdbDisk, type LmdbFile, openFile } from './lmdb-disk.js'
 import { inUse, own } from './owner.js'
 
@@ -23,6 +25,11 @@ export interface LmdbOptions {
   readonly onPoint?: (point: FailPoint) => void
 }
 
+export interface LmdbStore extends Store {
+  /** What the directory had when it was opened: rooms with history, sessions that are not over. */
+  counts(): { readonly rooms: number; readonly sessions: number }
+}
+
 /** The file in the data directory. LMDB keeps its lock table beside it. */
 export const dataFile = 'holdfast.mdb'
 
@@ -33,7 +40,7 @@ const opened = new Set<string>()
  * Opens a data directory. Throws DataError: in use, not ours, newer than this release, damaged. Each opening is a new
  * life of the store: a new epoch that continues the last one.
  */
-export async function openLmdbStore(options: LmdbOptions): Promise<Store> {
+export async function openLmdbStore(options: LmdbOptions): Promise<LmdbStore> {
   const { path, ...rest } = options
   const directory = await directoryOf(path)
   if (opened.has(directory)) throw inUse(path, process.pid)
@@ -51,7 +58,9 @@ export async function openLmdbStore(options: LmdbOptions): Promise<Store> {
       await disk.close()
       opened.delete(directory)
     }
-    return durableStore({ ...rest, disk: { ...disk, close } })
+    const sessions = countOf(file, kinds.session) - countOf(file, kinds.ending)
+    const counts = { rooms: countOf(file, kinds.room), sessions }
+    return { ...durableStore({ ...rest, disk: { ...disk, close } }), counts: () => counts }
   } catch (error) {
     opened.delete(directory)
     throw error

@@ -2,6 +2,7 @@
 
 import type { PastEpoch, Point } from '../../log.js'
 import { decodeJson } from '../codec.js'
+import { countOf } from '../count.js'
 import { DataError, formatVersion } from '../format.js'
 import { kinds, metaKeys, nameOf, namedKey, prefixOf } from '../keys.js'
 import { lmdbDisk, type LmdbFile } from '../lmdb-disk.js'
@@ -80,12 +81,6 @@ export function inspectRoom(file: LmdbFile, room: string): RoomInspection {
   const entries = countOf(file, kinds.entry, id)
   const producers = countOf(file, kinds.producer, id)
   return { room, entries, bytes, epoch, head, trimmed, lineage, producers, retention }
-}
-
-/** Records of a kind, or those of it that belong to one room. */
-export function countOf(file: LmdbFile, kind: number, owner?: number): number {
-  const end = owner === undefined ? prefixOf(kind + 1) : prefixOf(kind, owner + 1)
-  return file.getKeysCount({ start: prefixOf(kind, owner), end })
 }
 
 function roomsOf(file: LmdbFile): Pick<Inspection, 'rooms' | 'entries' | 'dataBytes' | 'largestRooms'> {
