@@ -121,7 +121,7 @@ function work(file: string, take: () => SeedAsk | null, got: (result: SeedResult
 
 /** A process of this bundle: each ask that it is sent it answers with a result, until its parent lets go of it. */
 export function startWorker(file: string): ChildProcess {
-  return fork(file, ['--worker'], { execArgv: ['--enable-source-maps'] })
+  return fork(file, ['--worker'], { execArgv: ['--enable-source-maps', '--max-semi-space-size=64'] })
 }
 
 function sum<T>(items: readonly T[], of: (item: T) => number): number {

@@ -55,6 +55,8 @@ const expectedErrors = [
   'storage gave no answer',
   // What the fault `newer` makes a client say, and no server of ours knows.
   'refused as unsupported: frames of type later',
+  // What a hook that is told to fail makes of signals and presence data.
+  'refused as hook-failed',
 ]
 
 const noCrash: Invariant = {

@@ -99,8 +99,9 @@ const notLockedOut: Invariant = {
   holds: 'lost and late answers never make an honest client a stranger to its own session',
   excuses:
     'a client whose own storage refused writes (it shows what it had before); a session that a store forgot is unknown, ' +
-    'and its secret is when the store forgot the last ones (one is tried again)',
-  broken: (truth) => {
+    'and its secret is when the store forgot the last ones (one is tried again); a session whose node was not heard of ' +
+    'for the node lease and its whole hold, because its store was as slow as that',
+  broken: (truth, plan) => {
     const stopped = truth.of('status').filter(({ by, reason, step, state }) => {
       // A dial that reached the server twice is told so, and dials again.
       if (reason === 'stale-attempt' && state !== 'suspended' && state !== 'closed') return false
@@ -108,7 +109,7 @@ const notLockedOut: Invariant = {
       if (reason === 'revoked' && truth.of('op').some(({ what, step: at }) => what === 'revoke' && at < step))
         return false
       if (reason !== 'session-invalid') return true
-      return !mayBeLost(truth, by, step)
+      return !mayBeLost(truth, by, step) && !ranOutUnheard(truth, plan, by, step)
     })
     const strange = truth.of('new-session').filter(({ by, reason, step }) => {
       if (reason !== 'secret-unknown' || isForgetful(truth, by, step)) return false
@@ -170,6 +171,18 @@ function thoughtLostEarly(truth: Truth, plan: Plan): Broken[] {
 
 function createdStep(truth: Truth, session: string): number {
   return truth.of('attached').find((attached) => attached.session === session)?.step ?? 0
+}
+
+/** Whether its session ran out while the store was slower than node lease and hold together: its node could not know. */
+function ranOutUnheard(truth: Truth, { config }: Plan, by: string, step: number): boolean {
+  const { nodeLeaseMs = 10_000, sessionHoldMs = 120_000 } = config.settings
+  const session = lastSessionOf(truth, by, step)
+  const end = truth.of('ended').findLast((one) => one.session === session && one.step < step)
+  if (end?.reason !== 'ran-out' || (dropOf(truth, end)?.silentMs ?? null) === null) return false
+  return truth.of('fault').some(({ what, item, step: at }) => {
+    const mostMs = (item as { readonly lateMs?: readonly number[] }).lateMs?.[1] ?? 0
+    return what === 'store-slow' && at < end.step && mostMs >= nodeLeaseMs + sessionHoldMs
+  })
 }
 
 /** Whether a life of the store began without the session that this tab had last, as far as it was told. */
