@@ -1,10 +1,9 @@
-// The one store that all servers share: a real memory store, whose lives end and begin again with all, none or an
-// older part of what it had. It tells the trace what was really decided, before any answer is late or lost.
+// The one store that all servers share: the memory store or the durable one, whose lives end and begin again with all,
+// none or an older part of what it had. It tells the trace what was really decided, before any answer is late or lost.
 
 import { shownOf } from '../../src/engine/members.js'
 import { base64url } from '../../src/protocol/base64url.js'
 import { bytesOf } from '../../src/store/fingerprint.js'
-import { type MemorySnapshot, type MemoryStore, memoryStore } from '../../src/store/memory.js'
 import {
   type Append,
   type Appended,
@@ -23,8 +22,10 @@ import {
 } from '../../src/store/store.js'
 import type { SeededChance } from '../../src/testing/seeded-chance.js'
 import type { VirtualClock } from '../../src/testing/virtual-clock.js'
+import type { Config } from '../config.js'
 import { readStored } from '../payload.js'
 import type { Trace } from '../trace.js'
+import { diskLife, memoryLife, type StoreLife } from './store-life.js'
 
 /** What the next life of the store begins with. */
 export type Survival = 'same' | 'empty' | 'older'
@@ -37,7 +38,7 @@ export interface StoreHandle {
 
 interface Backup {
   readonly life: number
-  readonly snapshot: MemorySnapshot
+  readonly begin: () => StoreLife
   readonly heads: Readonly<Record<string, number>>
 }
 
@@ -53,8 +54,10 @@ export class SharedStore {
   readonly #clock: VirtualClock
   readonly #chance: SeededChance
   readonly #followers = new Set<Follower>()
-  #store: MemoryStore = memoryStore()
+  readonly #empty: () => StoreLife
+  #present: StoreLife
   #life = 0
+  #isOpen = false
   #heads: Record<string, number> = {}
   #backup: Backup | null = null
   /** Which sessions are live, as far as it was told, and on which node. */
@@ -62,11 +65,22 @@ export class SharedStore {
   /** When each node ticked last, or was first heard of. */
   readonly #heardMs = new Map<string, number>()
 
-  constructor(trace: Trace, clock: VirtualClock, chance: SeededChance) {
+  constructor(trace: Trace, clock: VirtualClock, chance: SeededChance, plan: Pick<Config, 'disk' | 'runMs'>) {
     this.#trace = trace
     this.#clock = clock
     this.#chance = chance
-    this.#begin(memoryStore(), null, true)
+    const { disk, runMs } = plan
+    const fault = () => {
+      if (disk === null || !this.#isOpen || this.#clock.nowMs() > runMs) return
+      if (this.#chance.fraction() < disk.failing) throw new Error('no space left on device')
+    }
+    this.#empty = disk === null ? memoryLife : () => diskLife(fault)
+    this.#present = this.#empty()
+    this.#begin(this.#present, null, true)
+  }
+
+  get #store(): Store {
+    return this.#present.store
   }
 
   get life(): number {
@@ -82,8 +96,14 @@ export class SharedStore {
     return this.#heads[room] ?? 0
   }
 
-  snapshot(): MemorySnapshot {
-    return this.#store.snapshot()
+  /** What it keeps now. */
+  view(): ReturnType<StoreLife['view']> {
+    return this.#present.view()
+  }
+
+  /** The same as text. */
+  text(): string {
+    return this.#present.text()
   }
 
   /** The present store itself, undisturbed. */
@@ -93,16 +113,15 @@ export class SharedStore {
 
   /** Keeps a copy of everything as it is now, for a life `older`. */
   backUp(): void {
-    this.#backup = { life: this.#life, snapshot: this.#store.snapshot(), heads: { ...this.#heads } }
+    this.#backup = { life: this.#life, begin: this.#present.copy(), heads: { ...this.#heads } }
   }
 
   /** Ends this life and begins the next. Servers that run on find the other store in its place. */
   rebirth(survival: Survival): void {
-    const present: Backup = { life: this.#life, snapshot: this.#store.snapshot(), heads: { ...this.#heads } }
+    const present: Backup = { life: this.#life, begin: this.#present.copy(), heads: { ...this.#heads } }
     void this.#store.close()
     const from = survival === 'empty' ? null : survival === 'same' ? present : this.#backup
-    const store = from === null ? memoryStore() : memoryStore({ from: from.snapshot })
-    this.#begin(store, from, survival === 'same')
+    this.#begin((from?.begin ?? this.#empty)(), from, survival === 'same')
     for (const follower of this.#followers) this.#follow(follower)
   }
 
@@ -128,7 +147,7 @@ export class SharedStore {
       await this.#follow(follower)
       return { close: () => this.#unfollow(follower, own) }
     }
-    const store = new Proxy(this.#store as Store, {
+    const store = new Proxy(this.#store, {
       get: (_, key) => {
         if (key === 'follow') return follow
         const value: unknown = Reflect.get(this.#store, key)
@@ -150,13 +169,19 @@ export class SharedStore {
     }
   }
 
-  #begin(store: MemoryStore, from: Backup | null, isWhole: boolean): void {
-    this.#store = store
+  #begin(present: StoreLife, from: Backup | null, isWhole: boolean): void {
+    const { store } = present
+    // As it was left: a disk is read before its next life writes to it.
+    const { sessions } = present.view().control
+    this.#present = present
     this.#life += 1
     this.#heads = { ...from?.heads }
     const birth = { epoch: base64url(this.#chance.bytes(8)), tag: base64url(this.#chance.bytes(8)) }
-    void store.open({ ...birth, nowMs: this.#clock.nowMs, wallMs: 1.7e12 + this.#clock.nowMs() })
-    const { sessions } = store.snapshot().control
+    this.#isOpen = false
+    const life = { ...birth, nowMs: this.#clock.nowMs, wallMs: 1.7e12 + this.#clock.nowMs() }
+    void store.open(life).then(() => {
+      if (this.#present === present) this.#isOpen = true
+    })
     this.#trace.add({
       kind: 'life',
       life: this.#life,
