@@ -32,7 +32,7 @@ interface Server {
 const roomsAtOnce = 500
 
 async function start(path: string): Promise<Server> {
-  const script = fileURLToPath(new URL('memory/server.ts', import.meta.url))
+  const script = fileURLToPath(new URL('./memory/server.ts', import.meta.url))
   const child = fork(script, [path], { execArgv: ['--expose-gc', '--import', 'tsx'] })
   const { port, startMs } = await heard(child, 'listening')
   const ask = (message: ToServer) => child.send(message)
