@@ -21,7 +21,7 @@ export interface Disk {
   scan(prefix: Uint8Array): Iterable<{ readonly key: Uint8Array; readonly value: Uint8Array }>
   /** The first key at or behind this one; undefined: there is none. */
   keyFrom(key: Uint8Array): Uint8Array | undefined
-  /** Only when the batch before it is flushed, or failed. */
+  /** Only when the batch before it is visible, or failed; that one may still be being flushed. */
   commit(writes: readonly Write[]): Commit
   close(): Promise<void>
 }

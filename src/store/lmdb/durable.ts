@@ -76,12 +76,17 @@ class Durable {
     return this.#closing
   }
 
-  async enter(name: Operation, run: (steps: Steps) => unknown, asked: readonly unknown[]): Promise<unknown> {
-    const opened = this.#open()
-    if (passing.has(name)) return run(opened.steps)
-    return looks.has(name)
-      ? look(opened, run, () => scopesOf(opened, name, asked))
-      : change(opened, run, levelOf(name, asked))
+  /** Not `async`: each promise more counts where tens of thousands are answered in a second. */
+  enter(name: Operation, run: (steps: Steps) => unknown, asked: readonly unknown[]): Promise<unknown> {
+    try {
+      const opened = this.#open()
+      if (passing.has(name)) return Promise.resolve(run(opened.steps))
+      return looks.has(name)
+        ? look(opened, run, () => scopesOf(opened, name, asked))
+        : change(opened, run, levelOf(name, asked))
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   #open(): Opened {
@@ -169,11 +174,12 @@ async function look(opened: Opened, run: (steps: Steps) => unknown, scopes: () =
 
 type Level = 'memory' | 'process' | 'disk'
 
-async function change({ steps, journal }: Opened, run: (steps: Steps) => unknown, level: Level): Promise<unknown> {
+function change({ steps, journal }: Opened, run: (steps: Steps) => unknown, level: Level): Promise<unknown> {
   journal.admit()
   const answer = run(steps)
-  if (level !== 'memory') await journal.kept(level === 'disk')
-  return answer
+  const kept = level === 'memory' ? null : journal.kept(level === 'disk')
+  journal.stepped()
+  return kept === null ? Promise.resolve(answer) : kept.then(() => answer)
 }
 
 function levelOf(name: Operation, asked: readonly unknown[]): Level {

@@ -1,10 +1,16 @@
 // What the durable store promises while its disk is slow, full or broken. The disk is one in memory, so that each step
-// can be held or failed.
+// can be held or failed; and a real file that must not grow.
 
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { append, created, dataOf, headOf, ownerOf, readLast, resume } from '../../testing/store-suite-parts.js'
 import type { Hint, Store } from '../store.js'
 import { durableStore } from './durable.js'
+import { openLmdbStore } from './index.js'
 import { type MemoryDisk, memoryDisk } from './memory-disk.js'
 
 interface Rig {
@@ -171,3 +177,104 @@ describe('faults', () => {
     expect(await append(store, 'a', 'y', { durability: 'process' }).catch(nameOf)).toBe('StoreUnavailable')
   })
 })
+
+describe('a batch is committed while the one before it is flushed', () => {
+  test('[DISK-1] at process it is answered; at disk not before both are flushed', async () => {
+    const { store, hold } = await rig()
+    const { go } = hold('flush')
+    const seen: string[] = []
+    const first = append(store, 'a', '1', { durability: 'disk' }).then(() => seen.push('first'))
+    await turns()
+    await append(store, 'b', '2', { durability: 'process' })
+    const third = append(store, 'c', '3', { durability: 'disk' }).then(() => seen.push('third'))
+    await turns()
+    expect(seen).toEqual([])
+    go()
+    await Promise.all([first, third])
+    expect(seen).toEqual(['first', 'third'])
+  })
+
+  test('[DISK-2] one that fails takes nothing of the one that is there', async () => {
+    const { store, hold } = await rig()
+    const flush = hold('flush')
+    const first = append(store, 'a', '1', { durability: 'disk' })
+    await turns()
+    const { go } = hold('commit')
+    const second = append(store, 'a', '2', { durability: 'disk' }).catch(nameOf)
+    await turns()
+    go(noSpace)
+    expect(await second).toBe('StoreUnavailable')
+    flush.go()
+    expect(await first).toMatchObject({ kind: 'appended' })
+    expect(dataOf(await readLast(store, 'a', 9))).toEqual(['1'])
+    expect(await append(store, 'a', '3', { durability: 'disk' })).toMatchObject({ position: { offset: 2 } })
+  })
+
+  test('[DISK-3] a failed flush takes with it what was not answered, also what is there already', async () => {
+    const { store, hold } = await rig()
+    const { go } = hold('flush')
+    const answers = [append(store, 'a', '1', { durability: 'disk' }).catch(nameOf)]
+    await turns()
+    answers.push(append(store, 'a', '2', { durability: 'disk' }).catch(nameOf))
+    await append(store, 'b', 'kept', { durability: 'process' })
+    go(new Error('input/output error'))
+    expect(await Promise.all(answers)).toEqual(['StoreUnavailable', 'StoreUnavailable'])
+    expect((await headOf(store, 'a')).offset).toBe(0)
+    expect(dataOf(await readLast(store, 'b', 9))).toEqual(['kept'])
+    await store.close()
+  })
+
+  test('[DISK-1, I51] what one turn asks for is written in several batches, each of them whole', async () => {
+    const { store, disk } = await rig()
+    let commits = 0
+    const { commit } = disk
+    Object.assign(disk, { commit: (writes: Parameters<typeof commit>[0]) => ++commits && commit(writes) })
+    const asked = Array.from({ length: 3_000 }, (_, n) => append(store, `r${n % 7}`, `${n}`, { durability: 'process' }))
+    await Promise.all(asked)
+    expect(commits).toBeGreaterThan(1)
+    expect((await headOf(store, 'r0')).offset).toBe(429)
+  })
+})
+
+/** Files of the process it starts are bounded as by a full disk: `write` fails with EFBIG. */
+async function onSmallDisk(path: string): Promise<readonly string[]> {
+  const index = fileURLToPath(new URL('./index.ts', import.meta.url))
+  const script = `
+    const { openLmdbStore } = await import(${JSON.stringify(index)})
+    const store = await openLmdbStore({ path: ${JSON.stringify(path)} })
+    await store.open({ epoch: 'e', tag: 'b', nowMs: () => 0, wallMs: 0 })
+    const retention = { entriesMax: 100000, bytesMax: 1e9, ageMs: 1e9, producersMax: 9, producerAgeMs: 1e9 }
+    const ask = (n, size) => ({ room: 'a', fence: null, producer: null, retention, durability: 'disk',
+      entry: { tag: 't' + n, atMs: 0, by: null, mark: null, key: null, data: 'x'.repeat(size) } })
+    let kept = 0
+    const refused = async () => { for (;;) { await store.append(ask(kept, 30000)); kept++ } }
+    await refused().catch((error) => console.log(error.name + ': ' + error.message))
+    const from = { kind: 'last', count: 9 }
+    const limits = { readableFrom: 0, entriesMax: 9, bytesMax: 1e6, replayMax: 99 }
+    console.log((await store.read({ room: 'a', from, ...limits })).head.offset === kept)
+    await store.close()
+    console.log(kept)`
+  const run = [process.execPath, '--import', 'tsx', '--input-type=module', '-e', script]
+  const child = spawn('sh', ['-c', 'ulimit -f 4096; exec "$@"', 'sh', ...run], { stdio: ['ignore', 'pipe', 'ignore'] })
+  let told = ''
+  child.stdout.on('data', (text) => {
+    told += text
+  })
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve))
+  return [...told.trim().split('\n'), `exit ${code}`]
+}
+
+test('[DISK-2, S62] on a real file that cannot grow the refusal says why, reads go on, the store closes', async () => {
+  const path = mkdtempSync(join(tmpdir(), 'holdfast-'))
+  try {
+    const [refusal, isRead, kept, exit] = await onSmallDisk(path)
+    expect(refusal).toMatch(/^StoreUnavailable: nothing was kept: .*(space left|too large|output error)/)
+    expect([isRead, exit]).toEqual(['true', 'exit 0'])
+    const after = await openLmdbStore({ path })
+    await after.open({ epoch: 'e2', tag: 'b2', nowMs: () => 0, wallMs: 0 })
+    expect((await headOf(after, 'a')).offset).toBe(Number(kept))
+    await after.close()
+  } finally {
+    rmSync(path, { recursive: true, force: true })
+  }
+}, 60_000)

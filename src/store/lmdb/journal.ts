@@ -1,6 +1,6 @@
-// What was changed in memory and is not yet on the disk. Steps of one batch are written together; while a batch is under
-// way the next one gathers. A batch that fails takes everything with it that came after it: memory is as it was, and
-// whoever waited is refused. It knows nothing of what is changed.
+// What was changed in memory and is not yet on the disk. Steps of one batch are written together; while a batch is being
+// committed the next ones gather, and they are committed while it is flushed. A batch that fails takes everything with it
+// that came after it: memory is as it was, and whoever waited is refused. It knows nothing of what is changed.
 
 import { StoreUnavailable } from '../store.js'
 import type { Disk, Write } from './disk.js'
@@ -34,8 +34,22 @@ export interface Batch {
   readonly scopes: Set<Scope>
   readonly visible: Settling
   readonly flushed: Settling
+  /** Filled when nothing more is added to it. */
+  readonly writes: Write[]
+  /** How many keys. */
+  size: number
   bytes: number
+  isFlushed: boolean
+  /** Told as lost, whatever the disk says of it later. */
+  isLost: boolean
 }
+
+/** A batch that has grown to this is written as it is: it must not hold the loop for long. */
+const sizeMax = 2_000
+const batchBytesMax = 4 * 2 ** 20
+
+/** Batches that are there and not yet flushed. Each holds a thread of the process's four. */
+const flushingMax = 2
 
 interface Settling {
   readonly promise: Promise<void>
@@ -60,7 +74,12 @@ export interface JournalOptions {
 export class Journal {
   readonly #options: JournalOptions
   #gathering: Batch = newBatch()
-  #underWay: Batch | null = null
+  /** Complete, and waiting for the one that is being committed. Oldest first, as the next. */
+  #sealed: Batch[] = []
+  #committing: Batch | null = null
+  #flushing: Batch[] = []
+  #unwrittenBytes = 0
+  #isPumpDue = false
   #isPaused = false
   #isClosing = false
   #refusal: Error | null = null
@@ -87,20 +106,33 @@ export class Journal {
   /** To be called before the first change of the key. */
   note(keeper: Keeper, key: unknown, before: () => unknown): void {
     if (this.#isPaused || keeper.scope.isUnkept) return
-    const { changes, scopes } = this.#gathering
+    const batch = this.#gathering
     const { scope } = keeper
-    const ofKeeper = changes.get(keeper)
-    if (ofKeeper === undefined) changes.set(keeper, new Map([[key, before()]]))
-    else if (!ofKeeper.has(key)) ofKeeper.set(key, before())
-    if (scope.last !== this.#gathering) {
-      scope.last = this.#gathering
-      scopes.add(scope)
+    let ofKeeper = batch.changes.get(keeper)
+    if (ofKeeper === undefined) {
+      ofKeeper = new Map()
+      batch.changes.set(keeper, ofKeeper)
     }
-    if (changes.size === 1 && this.#underWay === null) this.#sealSoon()
+    if (ofKeeper.has(key)) return
+    ofKeeper.set(key, before())
+    batch.size += 1
+    if (scope.last !== batch) {
+      scope.last = batch
+      batch.scopes.add(scope)
+    }
+    this.#pumpSoon()
   }
 
-  isNoted(keeper: Keeper, key: unknown): boolean {
-    return this.#gathering.changes.get(keeper)?.has(key) ?? false
+  /** To be called between steps: a batch that is large enough ends here. */
+  stepped(): void {
+    const { size, bytes } = this.#gathering
+    if (size >= sizeMax || bytes >= batchBytesMax) this.#seal()
+  }
+
+  /** True: changed since the batch that is being committed. */
+  #isNoted(keeper: Keeper, key: unknown): boolean {
+    const isIn = ({ changes }: Batch) => changes.get(keeper)?.has(key) ?? false
+    return isIn(this.#gathering) || this.#sealed.some(isIn)
   }
 
   /** What the key was when the gathering batch began; undefined: not noted in it. */
@@ -110,21 +142,22 @@ export class Journal {
 
   grow(bytes: number): void {
     this.#gathering.bytes += bytes
+    this.#unwrittenBytes += bytes
   }
 
   /** Throws when nothing more can be written, for ever or for now. */
   admit(): void {
     if (this.#refusal !== null) throw unavailable(this.#refusal)
     if (this.#isClosing) throw new StoreUnavailable('the store is closed')
-    if (this.#gathering.bytes + (this.#underWay?.bytes ?? 0) <= this.#options.bytesMax) return
+    if (this.#unwrittenBytes <= this.#options.bytesMax) return
     throw new StoreUnavailable('the disk is behind; ask again')
   }
 
   /** When all that was changed until now is kept, flushed if asked; null: it is already. */
   kept(needsFlush: boolean): Promise<void> | null {
-    const batch = this.#gathering.changes.size > 0 ? this.#gathering : this.#underWay
-    if (batch === null) return null
-    return needsFlush ? batch.flushed.promise : batch.visible.promise
+    const unseen = this.#gathering.size > 0 ? this.#gathering : (this.#sealed.at(-1) ?? this.#committing)
+    if (!needsFlush) return unseen?.visible.promise ?? null
+    return (unseen ?? this.#flushing.at(-1))?.flushed.promise ?? null
   }
 
   /** The same for what one scope changed. */
@@ -141,22 +174,41 @@ export class Journal {
   }
 
   /** In a microtask: what one turn changes goes together, and nothing waits longer when the disk is idle. */
-  #sealSoon(): void {
+  #pumpSoon(): void {
+    if (this.#isPumpDue || this.#isBusy) return
+    this.#isPumpDue = true
     queueMicrotask(() => {
-      if (this.#underWay === null && this.#gathering.changes.size > 0) this.#seal()
+      this.#isPumpDue = false
+      this.#pump()
     })
   }
 
+  get #isBusy(): boolean {
+    return this.#committing !== null || this.#flushing.length >= flushingMax
+  }
+
+  /** Writes the oldest batch that waits. */
+  #pump(): void {
+    if (this.#isBusy) return
+    if (this.#sealed.length === 0 && this.#gathering.size > 0) this.#seal()
+    const batch = this.#sealed.shift()
+    if (batch !== undefined) this.#commit(batch)
+  }
+
+  /** What is written is what the keys are now: later steps are not part of it. */
   #seal(): void {
     const batch = this.#gathering
     this.#gathering = newBatch()
-    this.#underWay = batch
+    this.#sealed.push(batch)
     this.#options.onPoint?.('gathered')
-    const writes: Write[] = []
-    for (const [keeper, before] of batch.changes) if (!keeper.scope.isUnkept) keeper.write(before, writes)
-    this.#options.always(writes)
+    for (const [keeper, before] of batch.changes) if (!keeper.scope.isUnkept) keeper.write(before, batch.writes)
+    this.#options.always(batch.writes)
+  }
+
+  #commit(batch: Batch): void {
+    this.#committing = batch
     this.#options.onPoint?.('committing')
-    const { visible, flushed } = this.#options.disk.commit(writes)
+    const { visible, flushed } = this.#options.disk.commit(batch.writes)
     flushed.catch(() => {})
     const told = visible.then(() => {
       this.#isVisible(batch)
@@ -165,49 +217,76 @@ export class Journal {
         (error: Error) => this.#flushFailed(batch, error),
       )
     })
-    told.catch((error: Error) => this.#failed(batch, error))
+    told.catch((error: Error) => this.#commitFailed(batch, error))
   }
 
   #isVisible(batch: Batch): void {
+    if (batch.isLost) return
     this.#options.onPoint?.('visible')
     for (const [keeper, before] of batch.changes) {
-      keeper.settled(before, (key) => this.isNoted(keeper, key))
+      keeper.settled(before, (key) => this.#isNoted(keeper, key))
     }
     for (const scope of batch.scopes) if (!scope.needsFlush) leave(scope, batch)
+    this.#committing = null
+    this.#flushing.push(batch)
     batch.visible.resolve()
+    this.#pumpSoon()
   }
 
-  #isFlushed(batch: Batch): void {
+  /** Not believed before those in front of it: the kernel tells a failed flush once, the next one may succeed. */
+  #isFlushed(flushed: Batch): void {
+    if (flushed.isLost) return
     this.#options.onPoint?.('flushed')
-    for (const scope of batch.scopes) leave(scope, batch)
-    batch.flushed.resolve()
-    this.#underWay = null
-    if (this.#gathering.changes.size > 0) this.#seal()
+    flushed.isFlushed = true
+    for (let batch = this.#flushing[0]; batch?.isFlushed === true; batch = this.#flushing[0]) {
+      this.#flushing.shift()
+      this.#unwrittenBytes -= batch.bytes
+      for (const scope of batch.scopes) leave(scope, batch)
+      batch.flushed.resolve()
+    }
+    this.#pumpSoon()
   }
 
-  /** Nothing of the batch is there. What gathered since has seen its changes. */
-  #failed(batch: Batch, error: Error): void {
-    this.#underWay = null
-    const later = this.#gathering
-    this.#gathering = newBatch()
-    for (const lost of [later, batch]) revert(lost)
+  /** Nothing of the batch is there. What came after it has seen its changes. */
+  #commitFailed(batch: Batch, error: Error): void {
+    if (batch.isLost) return
+    this.#lose([batch, ...this.#taken()], unavailable(error))
     this.#options.onFault?.(error, false)
-    for (const lost of [batch, later]) refuse(lost, unavailable(error))
   }
 
   /** After a failed flush the kernel may say of lost pages that they are kept, so nothing is believed any more. */
   #flushFailed(batch: Batch, error: Error): void {
+    if (batch.isLost) return
     this.#refusal = new Error(`closed for writing since a flush failed (${error.message}); restart the server`)
-    this.#underWay = null
-    const later = this.#gathering
-    this.#gathering = newBatch()
-    revert(later)
+    const committing = this.#committing === null ? [] : [this.#committing]
+    const flushing = this.#flushing
+    this.#flushing = []
+    this.#lose([...committing, ...this.#taken()], unavailable(this.#refusal))
     // What needs no flush is there, and was told. The rest was told to nobody.
-    revert(batch, ({ scope }) => scope.needsFlush)
+    this.#lose(flushing, unavailable(this.#refusal), ({ scope }) => scope.needsFlush)
     this.#options.onFault?.(this.#refusal, true)
-    for (const scope of batch.scopes) leave(scope, batch)
-    refuse(batch, unavailable(this.#refusal))
-    refuse(later, unavailable(this.#refusal))
+  }
+
+  /** What is not being committed yet, and is then no longer there. */
+  #taken(): readonly Batch[] {
+    const taken = [...this.#sealed, this.#gathering]
+    this.#sealed = []
+    this.#gathering = newBatch()
+    return taken
+  }
+
+  #lose(batches: readonly Batch[], error: StoreUnavailable, which: (keeper: Keeper) => boolean = () => true): void {
+    for (const batch of [...batches].reverse()) {
+      batch.isLost = true
+      if (batch === this.#committing) this.#committing = null
+      this.#unwrittenBytes -= batch.bytes
+      for (const [keeper, before] of [...batch.changes].reverse()) if (which(keeper)) keeper.revert(before)
+      for (const scope of batch.scopes) leave(scope, batch)
+    }
+    for (const { visible, flushed } of batches) {
+      visible.reject(error)
+      flushed.reject(error)
+    }
   }
 }
 
@@ -215,22 +294,14 @@ function leave(scope: Scope, batch: Batch): void {
   if (scope.last === batch) scope.last = null
 }
 
-function revert(batch: Batch, which: (keeper: Keeper) => boolean = () => true): void {
-  for (const [keeper, before] of [...batch.changes].reverse()) if (which(keeper)) keeper.revert(before)
-  for (const scope of batch.scopes) leave(scope, batch)
-}
-
-function refuse(batch: Batch, error: StoreUnavailable): void {
-  batch.visible.reject(error)
-  batch.flushed.reject(error)
-}
-
 function unavailable(cause: Error): StoreUnavailable {
   return new StoreUnavailable(`nothing was kept: ${cause.message}`, { cause })
 }
 
 function newBatch(): Batch {
-  return { changes: new Map(), scopes: new Set(), visible: settling(), flushed: settling(), bytes: 0 }
+  const [visible, flushed] = [settling(), settling()]
+  const [changes, scopes] = [new Map(), new Set<Scope>()]
+  return { changes, scopes, visible, flushed, writes: [], size: 0, bytes: 0, isFlushed: false, isLost: false }
 }
 
 function settling(): Settling {

@@ -1,18 +1,19 @@
 // The disk of an LMDB file, by the package lmdb: reads from the memory map, writes on its thread. It knows nothing of
 // what the bytes mean.
 //
-// The package tells a commit only when it is flushed, so that a batch is there is seen in the data themselves: each
-// writes its number, and the number is looked for until it, or the end of the commit, comes.
+// The package tells a commit only when it is flushed. That it is there is seen in the data themselves: each batch writes
+// its number, which is looked for whenever the package's thread reports progress, and each millisecond in any case.
 
+import { statfsSync } from 'node:fs'
 import { open, type RootDatabase } from 'lmdb'
 import { afterMs, nextTurn } from './clock.js'
 import type { Commit, Disk, Write } from './disk.js'
 import { metaKeys, numberOf, writeNumber } from './keys.js'
 
-export type LmdbFile = RootDatabase<Buffer, Uint8Array>
+/** Less than this is not enough for a transaction. */
+const fullBytes = 256 * 1_024
 
-/** Looks at once this often, then each millisecond. */
-const quickLooksMax = 2_000
+export type LmdbFile = RootDatabase<Buffer, Uint8Array>
 
 export function openFile(path: string, options: { readonly isReadOnly?: boolean } = {}): LmdbFile {
   return open<Buffer, Uint8Array>({
@@ -30,6 +31,8 @@ export function openFile(path: string, options: { readonly isReadOnly?: boolean 
 /** `guard` is asked before each batch, and throws when the file is no longer ours to write. */
 export function lmdbDisk(file: LmdbFile, guard: () => void = () => {}): Disk {
   let batch = readBatch(file)
+  let hasFailed = false
+  let progress: Progress | null = null
 
   const commit = (writes: readonly Write[]): Commit => {
     batch += 1
@@ -41,7 +44,11 @@ export function lmdbDisk(file: LmdbFile, guard: () => void = () => {}): Disk {
     } catch (error) {
       written = Promise.reject(error)
     }
-    return commitOf(file, written, batch)
+    written.catch(() => {
+      hasFailed = true
+    })
+    progress ??= progressOf(file)
+    return commitOf(file, { written, batch, progress })
   }
 
   return {
@@ -54,7 +61,7 @@ export function lmdbDisk(file: LmdbFile, guard: () => void = () => {}): Disk {
       return undefined
     },
     commit,
-    close: () => file.close(),
+    close: () => (hasFailed ? closeFailed(file) : file.close()),
   }
 }
 
@@ -78,34 +85,78 @@ function put(file: LmdbFile, writes: readonly Write[], batch: number): Promise<u
 
 function nothing(): void {}
 
-function commitOf(file: LmdbFile, written: Promise<unknown>, batch: number): Commit {
-  let isOver = false
-  const end = () => {
-    isOver = true
-  }
-  const flushed = written.then(end, (error: unknown) => {
-    end()
-    throw causeOf(error)
+interface UnderWay {
+  readonly written: Promise<unknown>
+  readonly batch: number
+  readonly progress: Progress
+}
+
+function commitOf(file: LmdbFile, { written, batch, progress }: UnderWay): Commit {
+  const flushed = written.then(nothing, async (error: unknown) => {
+    throw await causeOf(error, file)
   })
   const isVisible = () => {
     file.resetReadTxn()
     return readBatch(file) >= batch
   }
-  const seen = new Promise<void>((resolve) => {
-    let looksCount = 0
-    const look = () => {
-      if (isOver) return
-      if (isVisible()) return resolve()
-      looksCount += 1
-      if (looksCount < quickLooksMax) nextTurn(look)
-      else afterMs(1, look)
+  const visible = new Promise<void>((resolve, reject) => {
+    let isOver = false
+    const end = () => {
+      isOver = true
+      progress.looks.delete(look)
+      resolve()
     }
-    nextTurn(look)
+    const look = () => {
+      if (!isOver && isVisible()) end()
+    }
+    const again = () => {
+      look()
+      if (!isOver) afterMs(1, again)
+    }
+    progress.looks.add(look)
+    if (!progress.isReported) afterMs(1, again)
+    flushed.then(end, (error: unknown) => {
+      if (!isOver && !isVisible()) reject(error)
+      end()
+    })
   })
-  const visible = flushed.catch((error: unknown) => {
-    if (!isVisible()) throw error
-  })
-  return { visible: Promise.race([seen, visible]), flushed }
+  return { visible, flushed }
+}
+
+interface Progress {
+  readonly looks: Set<() => void>
+  readonly isReported: boolean
+}
+
+interface Thread {
+  readonly startWriting?: (address: number, report: (status: number) => unknown) => unknown
+}
+
+/**
+ * The package's thread reports when a transaction can be read, and the package tells nobody: it is overheard. Where it
+ * cannot be, in another version of the package, there is a look each millisecond.
+ */
+function progressOf(file: LmdbFile): Progress {
+  const looks = new Set<() => void>()
+  const thread = (file as { readonly env?: Thread }).env
+  const start = thread?.startWriting
+  if (thread === undefined || start === undefined) return { looks, isReported: false }
+  const overheard: Thread['startWriting'] = (address, report) =>
+    start.call(thread, address, (status) => {
+      const answer = report(status)
+      for (const look of [...looks]) look()
+      return answer
+    })
+  Object.defineProperty(thread, 'startWriting', { value: overheard })
+  return { looks, isReported: true }
+}
+
+/** The package waits for the flush of its last transaction, also when that one has failed: for ever. */
+async function closeFailed(file: LmdbFile): Promise<void> {
+  // Its thread may be about to end.
+  await new Promise<void>((resolve) => afterMs(10, resolve))
+  Object.defineProperty(file, '_endWrites', { value: undefined })
+  await file.close()
 }
 
 /** The package gives one buffer again and again, which says by `length` alone how much of it is meant. */
@@ -133,8 +184,28 @@ function behind(prefix: Uint8Array): Uint8Array {
 }
 
 /** The package hides the cause in a promise, which nobody else may leave unheard. */
-function causeOf(error: unknown): Error {
+async function causeOf(error: unknown, file: LmdbFile): Promise<Error> {
   const { commitError } = error as { commitError?: Promise<unknown> }
-  commitError?.catch(() => {})
-  return error instanceof Error ? error : new Error(String(error))
+  const late = new Promise<unknown>((resolve) => afterMs(100, () => resolve(error)))
+  const cause = await Promise.race([
+    commitError?.then(
+      () => error,
+      (found: unknown) => found,
+    ) ?? error,
+    late,
+  ])
+  if (isFull(file)) return new Error('no space left on device (ENOSPC)', { cause })
+  return cause instanceof Error ? cause : new Error(String(cause))
+}
+
+/** LMDB says `input/output error` when only a part of a page fitted. */
+function isFull(file: LmdbFile): boolean {
+  try {
+    const { path } = (file as { readonly env?: { readonly path?: string } }).env ?? {}
+    if (path === undefined) return false
+    const { bavail, bsize } = statfsSync(path)
+    return bavail * bsize < fullBytes
+  } catch {
+    return false
+  }
 }

@@ -16,6 +16,7 @@ export function memoryDisk(
   const visible = new Map(data)
   let flushed = new Map(data)
   let sorted: readonly string[] | null = null
+  let lastFlush: Promise<void> = Promise.resolve()
 
   const keys = () => {
     sorted ??= [...visible.keys()].sort()
@@ -52,7 +53,15 @@ export function memoryDisk(
     },
     commit(writes): Commit {
       const applied = Promise.resolve().then(() => apply(writes))
-      return { visible: applied, flushed: applied.then(flush) }
+      // One after the other; a commit that failed is followed by none.
+      const before = lastFlush
+      const flushed = applied.then(() => before).then(flush)
+      lastFlush = applied.then(
+        () => flushed,
+        () => before,
+      )
+      lastFlush.catch(() => {})
+      return { visible: applied, flushed }
     },
     copy: (what = 'visible') => memoryDisk(fault, what === 'visible' ? visible : flushed),
     async close() {},

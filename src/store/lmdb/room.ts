@@ -46,6 +46,8 @@ export class DiskRoom implements RoomLog, Keeper {
   #retention: Retention | null
   #isNew: boolean
   #isLost = false
+  /** The disk may have more of it than is believed. */
+  #isReverted = false
   #tables: { keyed?: Table<number>; producers?: Table<UsedProducer>; watermarks?: Table<UsedWatermark> } = {}
 
   /** `record.log` is that of the present life. */
@@ -95,7 +97,7 @@ export class DiskRoom implements RoomLog, Keeper {
 
   /** True: it can be forgotten and read again. */
   get isSettled(): boolean {
-    return this.scope.last === null && !this.scope.isUnkept
+    return this.scope.last === null && !this.scope.isUnkept && !this.#isReverted
   }
 
   /** True: it was made by a batch that failed. It must be made anew. */
@@ -141,10 +143,12 @@ export class DiskRoom implements RoomLog, Keeper {
     this.entries.bytes = was.bytes
     this.scope.isUnkept = was.isUnkept
     this.#isLost = was.isNew
+    this.#isReverted = true
   }
 
   settled(): void {
     this.#isNew = false
+    this.#isReverted = false
   }
 
   noteRecord(): void {
@@ -198,7 +202,7 @@ class DiskEntries implements RoomEntries, Keeper {
     const bytes = bytesOf(kept.entry.data)
     this.#note(kept.entry.position.offset)
     this.#unwritten.set(kept.entry.position.offset, kept)
-    this.#ground.journal.grow(bytes)
+    if (!this.scope.isUnkept) this.#ground.journal.grow(bytes)
     this.bytes += bytes
   }
 

@@ -82,7 +82,9 @@ export class DiskRooms implements RoomSource {
 
   #known(name: string): DiskRoom | null {
     const room = this.#rooms.get(name)
-    return room === undefined || room.isLost ? null : room
+    // Behind a failed flush the disk has what is not believed: the room stays as memory has it.
+    const isBelieved = this.#ground.journal.refusal === null
+    return room === undefined || (room.isLost && isBelieved) ? null : room
   }
 
   #load(name: string): DiskRoom | null {
