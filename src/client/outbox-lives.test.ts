@@ -5,8 +5,10 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { checkNetwork, setUp } from '../../test/support/client-rig.js'
 import type { Publish } from '../protocol/frames.js'
-import { createOutboxDisk, openOutboxDisk } from '../testing/memory-outbox.js'
-import { memoryStorage } from './node.js'
+import type { Line } from '../testing/memory-network.js'
+import { createOutboxDisk, openOutboxDisk, type PageOutbox } from '../testing/memory-outbox.js'
+import type { WakeSource } from './connect.js'
+import { memoryStorage, type Session } from './node.js'
 
 const users = ['ann', 'bob'] as const
 const rooms = ['a', 'b'] as const
@@ -62,130 +64,141 @@ interface PageTrail {
   readonly order: string[]
 }
 
+interface Place {
+  readonly session: ReturnType<typeof memoryStorage>['session']
+  isDown: boolean
+  wallMs: number
+}
+
+/** One profile with its tabs, and what became of everything that was published there. */
 async function createWorld() {
   const rig = await setUp({ authenticate: async (token) => ({ user: token ?? 'reader' }) })
   const disk = createOutboxDisk()
   const profile = memoryStorage().profile
-  const tabs = new Map<
-    string,
-    { session: ReturnType<typeof memoryStorage>['session']; isDown: boolean; wallMs: number }
-  >()
-  const pages = new Map<string, ReturnType<typeof open>>()
-  const made = new Map<string, Made>()
-  const told = new Map<string, Told[]>()
   /** Which item each mark is, as it went over the wire. */
   const sent = new Map<string, { readonly producer: string; readonly seq: number }>()
   rig.network.watch(({ direction, frame }) => {
     if (direction !== 'up' || typeof frame !== 'string') return
     const { type, mark, producer, seq } = JSON.parse(frame) as Publish
     if (type !== 'publish' || mark === undefined) return
-    const before = sent.get(mark ?? '') ?? { producer, seq }
+    const before = sent.get(mark) ?? { producer, seq }
     // Adopted items are unchanged.
     expect({ mark, producer, seq }).toEqual({ mark, ...before })
     sent.set(mark, before)
   })
   // The log as somebody sees it who is there all the time.
   const logged: { room: string; mark: string | null; user: string | undefined }[] = []
+  const reader = rig.client('reader').session
   for (const room of rooms) {
-    rig
-      .client('reader')
-      .session.join(room)
-      .on('entry', ({ mark, by }) => logged.push({ room, mark, user: by?.user }))
+    reader.join(room).on('entry', ({ mark, by }) => logged.push({ room, mark, user: by?.user }))
   }
-  const all: PageTrail[] = []
-  let loads = 0
-
-  function open(name: string, user: string) {
-    const place = tabs.get(name) ?? { session: memoryStorage().session, isDown: false, wallMs: 0 }
-    tabs.set(name, place)
-    loads += 1
-    const line = rig.network.line(`${name}.${loads}`)
-    line.clock.skew({ wallOffsetMs: place.wallMs })
-    if (place.isDown) line.down()
-    const outbox = openOutboxDisk(disk, {
-      clock: line.clock,
-      delayMs: () => rig.chance.below(12),
-      isEarly: () => rig.chance.fraction() < 0.5,
-    })
-    let tell = (_: 'freeze' | 'thaw') => {}
-    const { session } = rig.client(line.name, {
-      storage: { session: place.session, profile, outbox, kind: 'persistent' },
-      auth: () => user,
-      wake: [
-        (told) => {
-          tell = told
-          return () => {}
-        },
-      ],
-    })
-    const page = {
-      name,
-      user,
-      place,
-      line,
-      session,
-      outbox,
-      diedMs: Infinity,
-      isFrozen: false,
-      wasFrozen: false,
-      own: new Set<string>(),
-      order: [] as string[],
-      tell: (what: 'freeze' | 'thaw') => tell(what),
-    }
-    all.push(page)
-    session.on('publish', (change) => {
-      if (change.state === 'sending') {
-        // What is found while own ones wait already goes before them, or behind those that are on their way.
-        const isOwn = page.own.has(change.mark)
-        const isAdopted =
-          page.own.size === 0 && session.outbox.list().find(({ mark }) => mark === change.mark)?.isAdopted
-        if (isOwn || isAdopted) page.order.push(change.mark)
-        return
-      }
-      const how = change.state === 'kept' ? 'kept' : change.reason
-      told.set(change.mark, [...(told.get(change.mark) ?? []), { how, atMs: rig.clock.nowMs(), page }])
-    })
-    for (const room of rooms) session.join(room)
-    return page
+  const places = new Map<string, Place>()
+  const pages = new Map<string, Page>()
+  return {
+    rig,
+    disk,
+    profile,
+    sent,
+    logged,
+    places,
+    pages,
+    all: [] as Page[],
+    made: new Map<string, Made>(),
+    told: new Map<string, Told[]>(),
   }
-
-  const die = (name: string) => {
-    const page = pages.get(name)
-    if (page === undefined) return
-    pages.delete(name)
-    page.diedMs = rig.clock.nowMs()
-    page.outbox.die()
-    page.line.down({ client: 'never' })
-    page.line.clock.kill()
-  }
-  /** `says`: it publishes before it has read what is stored; its tab must have been that user's. */
-  const load = async (name: string, user: string, says = false) => {
-    const isKnown = pages.get(name)?.session.user === user
-    die(name)
-    const page = open(name, user)
-    pages.set(name, page)
-    const mark = `m${made.size + 1}`
-    if (says && isKnown) {
-      made.set(mark, { user, room: 'a' })
-      void page.session.join('a').publish({ mark }, { mark })
-    }
-    await rig.clock.advance(storedMs)
-    if (made.has(mark)) {
-      page.own.add(mark)
-      page.order.push(mark)
-    }
-  }
-  return { rig, disk, pages, made, told, sent, logged, all, tabs, die, load }
 }
 
 type World = Awaited<ReturnType<typeof createWorld>>
 
+interface Page extends PageTrail {
+  readonly user: string
+  readonly place: Place
+  readonly line: Line
+  readonly session: Session
+  readonly outbox: PageOutbox
+  diedMs: number
+  isFrozen: boolean
+  wasFrozen: boolean
+  tell(what: 'freeze' | 'thaw'): void
+}
+
+function openPage({ rig, disk, profile, places, all }: World, name: string, user: string): Page {
+  const place = places.get(name) ?? { session: memoryStorage().session, isDown: false, wallMs: 0 }
+  places.set(name, place)
+  const line = rig.network.line(`${name}.${all.length}`)
+  line.clock.skew({ wallOffsetMs: place.wallMs })
+  if (place.isDown) line.down()
+  const outbox = openOutboxDisk(disk, {
+    clock: line.clock,
+    delayMs: () => rig.chance.below(12),
+    isEarly: () => rig.chance.fraction() < 0.5,
+  })
+  let tell = (_: 'freeze' | 'thaw') => {}
+  const wake: WakeSource = (told) => {
+    tell = told
+    return () => {}
+  }
+  const { session } = rig.client(line.name, {
+    storage: { session: place.session, profile, outbox, kind: 'persistent' },
+    auth: () => user,
+    wake: [wake],
+  })
+  for (const room of rooms) session.join(room)
+  const state = { diedMs: Infinity, isFrozen: false, wasFrozen: false, own: new Set<string>(), order: [] }
+  return { user, place, line, session, outbox, ...state, tell: (what) => tell(what) }
+}
+
+function listen({ rig, told }: World, page: Page): void {
+  const { session, own, order } = page
+  session.on('publish', (change) => {
+    const { mark } = change
+    if (change.state === 'sending') {
+      // What is found while own ones wait already goes before them, or behind those that are on their way.
+      const isAdopted = own.size === 0 && session.outbox.list().some((item) => item.mark === mark && item.isAdopted)
+      if (own.has(mark) || isAdopted) order.push(mark)
+      return
+    }
+    const how = change.state === 'kept' ? 'kept' : change.reason
+    told.set(mark, [...(told.get(mark) ?? []), { how, atMs: rig.clock.nowMs(), page }])
+  })
+}
+
+function die({ rig, pages }: World, name: string): void {
+  const page = pages.get(name)
+  if (page === undefined) return
+  pages.delete(name)
+  page.diedMs = rig.clock.nowMs()
+  page.outbox.die()
+  page.line.down({ client: 'never' })
+  page.line.clock.kill()
+}
+
+/** `says`: it publishes before it has read what is stored; its tab must have been that user's. */
+async function load(world: World, name: string, user: string, says = false): Promise<void> {
+  const { pages, all, made, rig } = world
+  const isKnown = pages.get(name)?.session.user === user
+  die(world, name)
+  const page = openPage(world, name, user)
+  pages.set(name, page)
+  all.push(page)
+  listen(world, page)
+  const mark = `m${made.size + 1}`
+  if (says && isKnown) {
+    made.set(mark, { user, room: 'a' })
+    void page.session.join('a').publish({ mark }, { mark })
+  }
+  await rig.clock.advance(storedMs)
+  if (!made.has(mark)) return
+  page.own.add(mark)
+  page.order.push(mark)
+}
+
 async function act(world: World, given: Step): Promise<void> {
-  const { rig, pages, made, tabs } = world
+  const { rig, pages, made, places } = world
   if (given.do === 'pass') return rig.clock.advance(given.ms)
-  if (given.do === 'load') return world.load(given.tab, given.user, given.says)
+  if (given.do === 'load') return load(world, given.tab, given.user, given.says)
   const page = pages.get(given.tab)
-  const place = tabs.get(given.tab)
+  const place = places.get(given.tab)
   if (page === undefined || place === undefined) return
   if (given.do === 'make') {
     // Before its welcome a page does not know that another user than the last one sits there.
@@ -200,11 +213,11 @@ async function act(world: World, given: Step): Promise<void> {
     place.wallMs += given.ms
     return page.line.clock.skew({ wallOffsetMs: place.wallMs })
   }
-  if (given.do === 'crash') return world.die(given.tab)
+  if (given.do === 'crash') return die(world, given.tab)
   if (given.do === 'close') {
     page.session.close()
     await rig.clock.advance(storedMs)
-    return world.die(given.tab)
+    return die(world, given.tab)
   }
   if (given.do === 'freeze' || given.do === 'thaw') {
     page.isFrozen = given.do === 'freeze'
@@ -214,7 +227,7 @@ async function act(world: World, given: Step): Promise<void> {
   disturb(page, given.do)
 }
 
-function disturb({ line, place }: NonNullable<ReturnType<World['pages']['get']>>, how: string): void {
+function disturb({ line, place }: Page, how: string): void {
   if (how === 'down' || how === 'up') {
     place.isDown = how === 'down'
     line[how]()
@@ -224,10 +237,11 @@ function disturb({ line, place }: NonNullable<ReturnType<World['pages']['get']>>
 }
 
 /** Everybody comes back, on a good network. */
-async function end({ rig, pages, die, load }: World): Promise<void> {
+async function end(world: World): Promise<void> {
+  const { rig, pages } = world
   await rig.clock.advance(storedMs)
-  for (const name of [...pages.keys()]) die(name)
-  for (const user of users) await load(`last of ${user}`, user)
+  for (const name of [...pages.keys()]) die(world, name)
+  for (const user of users) await load(world, `last of ${user}`, user)
   await rig.clock.advance(120_000)
 }
 
@@ -284,7 +298,7 @@ test('[OUT-15] [OUT-20] [OUT-24] over any lives of three tabs and two users each
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 60 }), async (steps) => {
       const world = await createWorld()
-      for (const name of tabNames) await world.load(name, name === 't3' ? 'bob' : 'ann')
+      for (const name of tabNames) await load(world, name, name === 't3' ? 'bob' : 'ann')
       await world.rig.clock.advance(1_000)
       for (const given of steps) await act(world, given)
       await end(world)

@@ -22,7 +22,7 @@ export interface Site {
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url))
 
-/** Heartbeats are scaled down, so that silence is found in about a second. `more`: what the server has besides. */
+/** Heartbeats are scaled down, so that silence is found in about three seconds, and a busy machine is not silent. `more`: what the server has besides. */
 export async function createSite(
   script: Promise<Buffer> = bundleProbe(),
   more: Pick<ServerOptions, 'rooms' | 'authenticate'> = { rooms: { kelp: { presence: { graceMs: 10_000 } } } },
@@ -37,7 +37,7 @@ export async function createSite(
   await once(http, 'listening')
   const server = await createServer({
     server: http,
-    heartbeat: { everyMs: 500, timeoutMs: 500 },
+    heartbeat: { everyMs: 500, timeoutMs: 2_000 },
     ...more,
     settings: { sessionAttachesMax: 1_000 },
     log: false,
