@@ -31,6 +31,10 @@ export class Followers implements Told {
     }
   }
 
+  isFollowed(room: string): boolean {
+    return this.#ofRoom.has(room)
+  }
+
   tell(room: string, hint: Hint): void {
     for (const follower of this.#ofRoom.get(room) ?? []) {
       if (follower.waiting.length === 0) queueMicrotask(() => deliver(follower))

@@ -124,6 +124,7 @@ function aged(room: RoomLog, nowMs: number): LogView {
   const { log, retention, entries } = room
   if (retention === null) return log
   const isTooOld = (offset: number) => nowMs - (entries.at(offset)?.keptMs ?? nowMs) >= retention.ageMs
+  if (!isTooOld(log.trimmed.offset + 1)) return log
   let [gone, young] = [log.trimmed.offset, log.head.offset + 1]
   for (let middle = gone + 1; gone + 1 < young; middle = (gone + young) >> 1) {
     if (isTooOld(middle)) gone = middle

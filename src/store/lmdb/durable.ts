@@ -149,6 +149,8 @@ class Durable {
 
   /** Nobody hears of what could still be lost at the room's level. */
   #tell(opened: Opened | null, room: string, hint: Hint): void {
+    // Whoever follows only now reads, and that waits for what is told here.
+    if (!this.#followers.isFollowed(room)) return
     const tell = () => this.#followers.tell(room, hint)
     const scope = hint.kind === 'entries' ? opened?.rooms.inMemory(room)?.scope : opened?.control.scope
     const isNow = hint.kind === 'signal' || scope === undefined || scope.isUnkept

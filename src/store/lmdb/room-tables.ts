@@ -52,20 +52,34 @@ type FlatProducer = readonly [
 
 export function producerTable(ground: Ground, room: Owner): Table<UsedProducer> {
   return tableOf(ground, room, kinds.producer, {
-    form: { encode: (key, used, order) => encodeJson(flattened(key, used, order)) },
+    form: { encode: encodeProducer },
     decode: (bytes) => unflattened(decodeJson(bytes) as FlatProducer),
   })
 }
 
-function flattened(key: string, { record, usedMs }: UsedProducer, order: number): FlatProducer {
+/** Of each result the text that was written, for it is written again with each of the next ones. */
+const texts = new WeakMap<ProducerResult, { readonly epoch: number; readonly text: string }>()
+
+/** The JSON of a `FlatProducer`. */
+function encodeProducer(key: string, { record, usedMs }: UsedProducer, order: number): Uint8Array {
   const epochs: string[] = []
-  const results: (number | string)[] = []
-  for (const { seq, print, position } of record.results) {
-    let epoch = epochs.indexOf(position.epoch)
-    if (epoch < 0) epoch = epochs.push(position.epoch) - 1
-    results.push(seq, print, epoch, position.offset, position.tag)
+  let results = ''
+  for (const result of record.results) {
+    let epoch = epochs.indexOf(result.position.epoch)
+    if (epoch < 0) epoch = epochs.push(result.position.epoch) - 1
+    results += textOf(result, epoch)
   }
-  return [order, key, usedMs, record.last, record.droppedTo, epochs, ...results]
+  const head = JSON.stringify([order, key, usedMs, record.last, record.droppedTo, epochs])
+  return Buffer.from(`${head.slice(0, -1)}${results}]`)
+}
+
+function textOf(result: ProducerResult, epoch: number): string {
+  const known = texts.get(result)
+  if (known?.epoch === epoch) return known.text
+  const { seq, print, position } = result
+  const text = `,${seq},${print},${epoch},${position.offset},${JSON.stringify(position.tag)}`
+  texts.set(result, { epoch, text })
+  return text
 }
 
 function unflattened([order, key, usedMs, last, droppedTo, epochs, ...flat]: FlatProducer) {
