@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { open } from 'lmdb'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { openLmdbStore } from 'holdfast/store/lmdb'
 import { createSeededChance } from 'holdfast/testing'
 import { append, readLast, roomy } from '../src/testing/store-suite-parts.js'
@@ -19,6 +19,9 @@ afterAll(() => {
   for (const child of running) child.kill('SIGKILL')
   rmSync(root, { recursive: true, force: true })
 })
+
+// Each command is two processes to start, which takes seconds on a busy machine.
+vi.setConfig({ testTimeout: 180_000 })
 
 const cli = fileURLToPath(new URL('../src/server/cli.ts', import.meta.url))
 const file = 'holdfast.mdb'
