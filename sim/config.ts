@@ -33,6 +33,12 @@ export interface StorePlan {
   readonly hintRepeat: number
 }
 
+/** Null: the memory store. */
+export type DiskPlan = {
+  /** The share of batches that the disk does not take. */
+  readonly failing: number
+} | null
+
 /** Null: guests. */
 export type AuthPlan = { readonly ttlMs: number } | null
 
@@ -52,6 +58,7 @@ export interface Config {
   readonly settings: { readonly [key in SettingKey]?: number }
   readonly latencyMs: readonly [number, number]
   readonly store: StorePlan
+  readonly disk: DiskPlan
   readonly client: ClientPlan
   readonly auth: AuthPlan
   /** Of servers and pages alike. */
@@ -64,7 +71,7 @@ export interface Config {
   readonly runMs: number
 }
 
-export function drawConfig(chance: SeededChance): Config {
+export function drawConfig(chance: SeededChance, disk: DiskPlan): Config {
   return {
     serverCount: pick(chance, [1, 1, 2, 2, 3]),
     tabs: drawTabs(chance),
@@ -91,6 +98,7 @@ export function drawConfig(chance: SeededChance): Config {
       hintLoss: pick(chance, [0, 0, 0.1, 0.5, 1]),
       hintRepeat: pick(chance, [0, 0, 0.3]),
     },
+    disk,
     client: {
       minMs: pick(chance, [20, 200, 500]),
       maxMs: pick(chance, [1_000, 5_000, 20_000]),
@@ -111,6 +119,11 @@ export function drawConfig(chance: SeededChance): Config {
     hasHotRoom: isDrawn(chance, 0.2),
     isGreeting: isDrawn(chance, 0.2),
   }
+}
+
+/** Every fourth seed runs on the durable store. */
+export function drawDisk(seed: number, chance: SeededChance): DiskPlan {
+  return seed % 4 === 3 ? { failing: pick(chance, [0, 0, 0.02, 0.1]) } : null
 }
 
 function drawTabs(chance: SeededChance): TabPlan[] {
@@ -170,9 +183,10 @@ function drawSettings(chance: SeededChance): Config['settings'] {
 export function roomConfigs(config: Config, hooks: RoomHooks): Readonly<Record<string, RoomConfig>> {
   return Object.fromEntries(
     config.rooms.map(
-      ({ name, entriesMax, bytesMax, ageMs, producersMax, producerAgeMs, history, graceMs, replayMax }) => [
+      ({ name, entriesMax, bytesMax, ageMs, producersMax, producerAgeMs, history, graceMs, replayMax }, index) => [
         name,
         {
+          durability: config.disk === null ? 'memory' : index % 2 === 0 ? 'process' : 'disk',
           history,
           replayMax,
           retention: { entriesMax, bytesMax, ageMs, producersMax, producerAgeMs },

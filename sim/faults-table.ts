@@ -128,7 +128,7 @@ export const faultTable: readonly FaultRow[] = [
     id: 'F41',
     what: 'torn write at any byte',
     how: '`rebirth` older: the log ends earlier',
-    why: 'whole entries, not bytes',
+    why: 'whole entries, not bytes; the crash test tears pages of real files',
   },
   { id: 'F42', what: 'bit flips at rest', how: null, why: 'the memory store has no bytes at rest' },
   { id: 'F43', what: 'a truncated file', how: null, why: 'the memory store has no files' },

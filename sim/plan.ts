@@ -2,7 +2,7 @@
 // can be left out and the rest run again, which is how a failure is made small.
 
 import { createSeededChance } from '../src/testing/seeded-chance.js'
-import { type Config, drawConfig } from './config.js'
+import { type Config, drawConfig, drawDisk } from './config.js'
 import { drawFaults } from './fault-draws.js'
 import type { Fault } from './faults.js'
 import { drawScenes } from './scenes.js'
@@ -19,7 +19,7 @@ export interface Plan {
 
 export function planOf(seed: number): Plan {
   const chance = createSeededChance(seed).fork('plan')
-  const config = drawConfig(chance.fork('config'))
+  const config = drawConfig(chance.fork('config'), drawDisk(seed, chance.fork('disk')))
   const items = [
     ...drawWork(chance.fork('work'), config),
     ...drawFaults(chance.fork('faults'), config),

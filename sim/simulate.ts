@@ -80,7 +80,7 @@ async function settle(world: World): Promise<void> {
     if (isEverybodyLive(world)) break
   }
   // What a node had taken when its answer was lost is taken by another only then.
-  if (world.shared.snapshot().control.events.size > 0) await advance(world, takenMs + 3_000)
+  if (world.shared.view().control.events.size > 0) await advance(world, takenMs + 3_000)
 }
 
 /** Tokens of before the healing run out by then, and connections with them. */
@@ -136,7 +136,7 @@ function secretsSeen(world: World): string[] {
 }
 
 function textOfStore(world: World): string {
-  return JSON.stringify(world.shared.snapshot(), (_, value: unknown) => (value instanceof Map ? [...value] : value))
+  return world.shared.text()
 }
 
 function breach(world: World, what: string): void {

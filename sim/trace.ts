@@ -37,6 +37,7 @@ export type Happened =
       /** Which happening it tells, or the id it was published with by a server. */
       readonly event: string | null
       readonly session: string | null
+      readonly user: string | null
       readonly generation: number
     }
   | {
@@ -62,8 +63,16 @@ export type Happened =
       readonly generation: number
       readonly node: string
       readonly silentMs: number | null
+      /** The hold time, as ticks should count it. */
+      readonly holdMs: number
     }
-  | { readonly kind: 'ended'; readonly session: string; readonly generation: number; readonly reason: string }
+  | {
+      readonly kind: 'ended'
+      readonly session: string
+      readonly generation: number
+      readonly reason: string
+      readonly holdMs: number
+    }
   | {
       readonly kind: 'shown'
       readonly room: string
@@ -72,6 +81,8 @@ export type Happened =
       readonly as: 'live' | 'held' | 'gone'
     }
   | { readonly kind: 'asked'; readonly user: string; readonly room: string; readonly isAllowed: boolean }
+  /** The application said who a token belongs to, and for how long. */
+  | { readonly kind: 'proved'; readonly user: string; readonly leftMs: number }
   // Servers.
   | { readonly kind: 'server'; readonly node: string; readonly now: 'started' | 'crashed' | 'stopping' | 'stopped' }
   | {

@@ -155,7 +155,8 @@ function ranOutEarly(truth: Truth, plan: Plan): Broken[] {
     if (end.reason !== 'ran-out') return []
     const dropped = dropOf(truth, end)
     if (dropped === undefined) return [{ step: end.step, what: `${end.session} ran out and was never dropped` }]
-    const awayMs = end.atMs - dropped.atMs
+    // Outages and freezes do not count.
+    const awayMs = Math.min(end.atMs - dropped.atMs, end.holdMs - dropped.holdMs)
     if (Math.round(awayMs) >= holdMs) return []
     return [{ step: end.step, what: `${end.session} ran out after ${Math.round(awayMs)} of ${holdMs} ms` }]
   })
@@ -216,6 +217,30 @@ const askedOnResume: Invariant = {
     }),
 }
 
+/** What was on its way when a proof ran out may take that long. */
+const underWayMs = 15_000
+
+const provenInTime: Invariant = {
+  id: 'I56',
+  holds: 'what a session publishes is taken only while a token of its user holds',
+  excuses: `for ${underWayMs / 1000} s, and in runs in which a server is paused or its clock is wrong`,
+  broken: (truth, { config }) => {
+    const isOff = truth.of('fault').some(({ what }) => what === 'pause-server' || what === 'skew-server')
+    if (config.auth === null || isOff) return []
+    const untilMs = new Map<string, number>()
+    return truth.records.flatMap((record, step): Broken[] => {
+      if (record.kind === 'proved') {
+        untilMs.set(record.user, Math.max(untilMs.get(record.user) ?? 0, record.atMs + record.leftMs))
+      }
+      if (record.kind !== 'appended' || record.user === null) return []
+      const lateMs = record.atMs - (untilMs.get(record.user) ?? 0)
+      return lateMs <= underWayMs
+        ? []
+        : [{ step, what: `${record.user} publishes ${Math.round(lateMs)} ms after his token` }]
+    })
+  },
+}
+
 const leaveOnce: Invariant = {
   id: 'I38',
   holds: 'a session ends once, under one id, and is never heard of afterwards; ids are never used again',
@@ -256,4 +281,5 @@ export const sessionInvariants: readonly Invariant[] = [
   notLockedOut,
   leaveOnce,
   askedOnResume,
+  provenInTime,
 ]

@@ -24,7 +24,7 @@ export async function recordEnd(world: World): Promise<void> {
   for (const { node, server } of servers) {
     if (server !== null) trace.add({ kind: 'end-node', node, sessions: [...server.sessions.keys()] })
   }
-  for (const { row } of shared.snapshot().control.sessions.values()) {
+  for (const { row } of shared.view().control.sessions.values()) {
     const { id: session, user, status, rooms } = row
     if (status.state === 'ended') continue
     const node = status.state === 'live' ? status.node : null
@@ -54,7 +54,7 @@ async function recordLog({ shared, trace }: World, room: string): Promise<void> 
 
 /** Counts of everything that must be gone, each with what may be left. */
 export function recordRest({ shared, servers, clock, trace }: World): void {
-  const { control, boards } = shared.snapshot()
+  const { control, boards } = shared.view()
   const notEnded = [...control.sessions.values()].filter(({ row }) => row.status.state !== 'ended').length
   const members = [...boards.boards.values()].flatMap(({ items }) => [...items.keys()])
   const served = servers.reduce((sum, { server }) => sum + (server?.sessions.size ?? 0), 0)

@@ -53,6 +53,7 @@ export function createHooks(parts: {
         if (auth === null) return asGuest(token, context)
         const [kind, user = '', untilMs = ''] = token?.split('|') ?? []
         if (kind !== word || Number(untilMs) <= wallMs()) return null
+        trace.add({ kind: 'proved', user, leftMs: Number(untilMs) - wallMs() })
         return { user, expiresAtMs: Number(untilMs) }
       }) as ReturnType<Authenticate>,
     mayJoin: (user, room) =>

@@ -25,6 +25,7 @@ import type { VirtualClock } from '../../src/testing/virtual-clock.js'
 import type { Config } from '../config.js'
 import { readStored } from '../payload.js'
 import type { Trace } from '../trace.js'
+import { HoldCount } from './hold-count.js'
 import { diskLife, memoryLife, type StoreLife } from './store-life.js'
 
 /** What the next life of the store begins with. */
@@ -62,6 +63,8 @@ export class SharedStore {
   #backup: Backup | null = null
   /** Which sessions are live, as far as it was told, and on which node. */
   readonly #live = new Map<string, { readonly generation: number; readonly node: string }>()
+  /** Hold time as ticks should count it: a second opinion. */
+  readonly #hold = new HoldCount()
   /** When each node ticked last, or was first heard of. */
   readonly #heardMs = new Map<string, number>()
 
@@ -72,7 +75,7 @@ export class SharedStore {
     const { disk, runMs } = plan
     const fault = () => {
       if (disk === null || !this.#isOpen || this.#clock.nowMs() > runMs) return
-      if (this.#chance.fraction() < disk.failing) throw new Error('no space left on device')
+      if (this.#chance.fraction() < disk.failing) throw new Error('disturbed: no space left on the disk')
     }
     this.#empty = disk === null ? memoryLife : () => diskLife(fault)
     this.#present = this.#empty()
@@ -175,6 +178,7 @@ export class SharedStore {
     const { sessions } = present.view().control
     this.#present = present
     this.#life += 1
+    this.#hold.begin(this.#life === 1)
     this.#heads = { ...from?.heads }
     const birth = { epoch: base64url(this.#chance.bytes(8)), tag: base64url(this.#chance.bytes(8)) }
     this.#isOpen = false
@@ -221,7 +225,8 @@ export class SharedStore {
       if (told.kind !== 'ended') continue
       const { session, generation, reason } = told
       this.#live.delete(session)
-      this.#trace.add({ kind: 'ended', session, generation, reason })
+      const holdMs = this.#hold.at(this.#clock.nowMs())
+      this.#trace.add({ kind: 'ended', session, generation, reason, holdMs })
     }
   }
 
@@ -241,6 +246,7 @@ export class SharedStore {
       bytes: bytesOf(data),
       event,
       session: by?.session ?? null,
+      user: by?.user ?? null,
       generation: fence?.generation ?? 0,
     })
   }
@@ -266,12 +272,14 @@ export class SharedStore {
     const live = this.#live.get(session)
     if (live?.generation !== generation) return
     this.#live.delete(session)
-    this.#trace.add({ kind: 'dropped', session, generation, node: live.node, silentMs })
+    const holdMs = this.#hold.at(this.#clock.nowMs())
+    this.#trace.add({ kind: 'dropped', session, generation, node: live.node, silentMs, holdMs })
   }
 
   /** A tick may decide that nodes are lost; nothing tells their drops. */
-  #ticked({ node }: Tick): void {
+  #ticked({ node, freezeMs }: Tick): void {
     const [store, nowMs] = [this.#store, this.#clock.nowMs()]
+    this.#hold.tick(nowMs, freezeMs)
     this.#heardMs.set(node, nowMs)
     for (const [session, { generation, node: owner }] of this.#live) {
       const silentMs = nowMs - (this.#heardMs.get(owner) ?? 0)

@@ -174,7 +174,7 @@ class Stranger {
   }
 
   #forged(): Json {
-    const sessions = [...this.#parts.shared.snapshot().control.sessions.keys()]
+    const sessions = [...this.#parts.shared.view().control.sessions.keys()]
     const id = sessions.length === 0 ? 's-none' : pick(this.#chance, sessions)
     return { id, secret: base64url(this.#chance.bytes(32)) }
   }

@@ -47,7 +47,7 @@ export function createWorld(config: Config, seed: number): World {
   const chance = createSeededChance(seed)
   const trace = createTrace(clock.nowMs)
   const network = createNetwork({ clock, chance: chance.fork('network'), latencyMs: config.latencyMs })
-  const shared = new SharedStore(trace, clock, chance.fork('store'))
+  const shared = new SharedStore(trace, clock, chance.fork('store'), config)
   const banned = new Set<string>()
   const hooks = createHooks({ auth: config.auth, chance: chance.fork('hooks'), trace, banned })
   const troubles = Array.from({ length: config.serverCount }, () => noTrouble(config.store))

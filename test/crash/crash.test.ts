@@ -32,8 +32,8 @@ const mistakes = [
     patches: [
       {
         file: 'src/store/lmdb/durable.ts',
-        is: `await journal.kept(level === 'disk')`,
-        becomes: 'await journal.kept(false)',
+        is: `journal.kept(level === 'disk')`,
+        becomes: 'journal.kept(false)',
       },
     ],
     shows: 'lost',
@@ -42,7 +42,9 @@ const mistakes = [
     wrong: 'a batch that leaves out its last writes',
     isPower: false,
     point: null,
-    patches: [{ file: 'src/store/lmdb/journal.ts', is: 'commit(writes)', becomes: 'commit(writes.slice(0, -2))' }],
+    patches: [
+      { file: 'src/store/lmdb/journal.ts', is: 'commit(batch.writes)', becomes: 'commit(batch.writes.slice(0, -2))' },
+    ],
     shows: null,
   },
 ] as const

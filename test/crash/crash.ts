@@ -48,7 +48,7 @@ export interface CrashResult {
   readonly differences: readonly Difference[]
 }
 
-const startWithinMs = 30_000
+const startWithinMs = 90_000
 const cutPoints: readonly CutAt[] = ['writing', 'batch.visible', 'batch.flushed']
 
 /** Rejects only for what is not the server's: no port, no disk. */

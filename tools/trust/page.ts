@@ -1,5 +1,6 @@
 // The trust page as Markdown. Pure: the same facts give the same page.
 
+import { notCaught } from '../../sim/bugs/not-caught.js'
 import type { Volume } from '../../sim/volumes.js'
 import { catalogue } from './catalogue.js'
 import { crashPart } from './crash.js'
@@ -102,7 +103,14 @@ function planted({ bugs }: Facts): string {
 Each mistake is put into the code, alone, and the simulator must notice where the code without it breaks nothing:
 ${caught.length} of ${bugs.length} have a recorded seed that catches them. \`npm run sim:bugs\` replays those seeds, \`--search\` looks afresh.
 
-${table(['bug', 'what is wrong', 'falls', 'seeds needed'], rows)}`
+${table(['bug', 'what is wrong', 'falls', 'seeds needed'], rows)}
+
+These were planted too, and no seed that was tried has caught them (some dozens each). \`hidden\`: another defence makes it harmless as far as a trace tells. \`hole\`: harm is possible, and the simulator does not look for it.
+
+${table(
+  ['mistake', 'what is wrong', '', 'why it is not caught'],
+  notCaught.map(({ name, wrong: what, kind, why }) => [`\`${name}\``, what, kind, why]),
+)}`
 }
 
 function branches({ probeNames, volumes }: Facts): string {
@@ -138,7 +146,8 @@ function notCovered({ checks, faults: all, bugs, volumes, probeNames }: Facts): 
 - Planted bugs without a recorded seed: ${missing}.
 - Rare branches that the last recorded run never took: ${last === undefined ? 'no run is recorded' : never.join(' · ') || 'none'}.
 - ${last === undefined ? 'No volume is recorded.' : last.violations === 0 ? 'The last recorded run broke nothing.' : `**The last recorded run found ${grouped(last.violations)} violations.**`}
-- The store of the simulator is the memory store. Its loss, its return as an older copy and its failures are simulated; disks and Redis are not.
+- Every fourth seed of the simulator runs on the durable store over a disk in memory, the others on the memory store. Loss, older copies, failures and
+  refused batches are simulated; files (the crash tests have real ones), failed flushes and Redis are not.
 - Sockets, TLS, HTTP, WebSocket framing by \`ws\`, browsers' storage and timers are not simulated: tests over real ones look at them, at far
   fewer orders of events.
 - One process is one thread of turns: what the machine's memory model, a native crash or a wrong CPU does is not seen.
