@@ -3,7 +3,7 @@
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { open } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openLmdbStore } from 'holdfast/store/lmdb'
@@ -39,13 +39,18 @@ if (values.help) {
 const runMs = Number(values.seconds) * 1_000
 const root = mkdtempSync(join(values.dir, 'holdfast-bench-'))
 const retention = { entriesMax: 100_000, bytesMax: 2 ** 26, ageMs: 1e12, producersMax: 10_000, producerAgeMs: 1e12 }
-const data = JSON.stringify({ text: 'x'.repeat(90) })
+const payload = (bytes: number) => JSON.stringify({ text: 'x'.repeat(bytes - 11) })
+const data = payload(101)
 
 interface Row {
   readonly name: string
   readonly perSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
+  /** Of this process, all threads: what a busy machine changes least. */
+  readonly cpuUs: number
+  /** p99 to that of the bare disk in this run. */
+  readonly toBareP99?: number
 }
 
 let lives = 0
@@ -56,10 +61,11 @@ async function opened(path: string): Promise<Store> {
   return store
 }
 
-function rowOf(name: string, latencies: readonly number[], tookMs: number): Row {
+function rowOf(name: string, latencies: readonly number[], tookMs: number, cpuMicros = 0): Row {
   const sorted = [...latencies].sort((a, b) => a - b)
   const at = (share: number) => round(sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0)
-  return { name, perSecond: Math.round((latencies.length * 1_000) / tookMs), p50Ms: at(0.5), p99Ms: at(0.99) }
+  const perSecond = Math.round((latencies.length * 1_000) / tookMs)
+  return { name, perSecond, p50Ms: at(0.5), p99Ms: at(0.99), cpuUs: round(cpuMicros / latencies.length) }
 }
 
 const round = (value: number) => Math.round(value * 100) / 100
@@ -68,6 +74,7 @@ const round = (value: number) => Math.round(value * 100) / 100
 async function loops(name: string, count: number, act: (loop: number, turn: number) => Promise<unknown>): Promise<Row> {
   const latencies: number[] = []
   const startMs = performance.now()
+  const startCpu = process.cpuUsage()
   const loop = async (index: number) => {
     for (let turn = 1; performance.now() - startMs < runMs; turn++) {
       const askedMs = performance.now()
@@ -76,7 +83,8 @@ async function loops(name: string, count: number, act: (loop: number, turn: numb
     }
   }
   await Promise.all(Array.from({ length: count }, (_, index) => loop(index)))
-  return rowOf(name, latencies, performance.now() - startMs)
+  const { user, system } = process.cpuUsage(startCpu)
+  return rowOf(name, latencies, performance.now() - startMs, user + system)
 }
 
 /** A bare 4 kB write and its flush: no store can acknowledge at `disk` sooner. */
@@ -91,11 +99,23 @@ async function bareDisk(): Promise<Row> {
   return row
 }
 
-async function publishes(durability: Durability, inFlight: number): Promise<Row> {
-  const store = await opened(join(root, `${durability}-${inFlight}`))
-  const row = await loops(`${durability}, ${inFlight} in flight`, inFlight, (loop, turn) =>
+interface Shape {
+  readonly rooms?: number
+  readonly bytes?: number
+}
+
+async function publishes(durability: Durability, inFlight: number, shape: Shape = {}): Promise<Row> {
+  const { rooms = 64, bytes = 101 } = shape
+  const data = payload(bytes)
+  const name = [
+    `${durability}, ${inFlight} in flight`,
+    ...(shape.rooms === undefined ? [] : [`${rooms} ${rooms === 1 ? 'room' : 'rooms'}`]),
+    ...(shape.bytes === undefined ? [] : [`${bytes} B`]),
+  ].join(', ')
+  const store = await opened(join(root, name))
+  const row = await loops(name, inFlight, (loop, turn) =>
     store.append({
-      room: `r${loop % 64}`,
+      room: `r${loop % rooms}`,
       entry: {
         tag: `tag-${loop}-${turn}`,
         atMs: turn,
@@ -210,24 +230,33 @@ async function manyRooms(rooms: number) {
 }
 
 const levels: readonly Durability[] = ['memory', 'process', 'disk']
-const rows: Row[] = [await bareDisk()]
+const bare = await bareDisk()
+const rows: Row[] = [bare]
 for (const durability of levels) for (const inFlight of [1, 64, 4_096]) rows.push(await publishes(durability, inFlight))
+for (const shape of [{ rooms: 1 }, { rooms: 1_000 }, { bytes: 1_000 }]) {
+  for (const durability of ['process', 'disk'] as const) rows.push(await publishes(durability, 4_096, shape))
+}
 const large = await big(Number(values.entries), Number(values.sessions))
 const memory = await manyRooms(Number(values.rooms))
 const idle = rows.find(({ name }) => name === 'disk, 1 in flight')
-const idleToBareP99 = round((idle?.p99Ms ?? Number.NaN) / (rows[0]?.p99Ms ?? Number.NaN))
+const idleToBareP99 = round((idle?.p99Ms ?? Number.NaN) / bare.p99Ms)
+const told = [...rows, large.pages].map((row) => ({ ...row, toBareP99: round(row.p99Ms / bare.p99Ms) }))
+const machine = { cores: availableParallelism(), loadPerMinute: round(loadavg()[0] ?? Number.NaN) }
 rmSync(root, { recursive: true, force: true })
 
 if (values.json) {
-  process.stdout.write(`${JSON.stringify({ rows: [...rows, large.pages], idleToBareP99, ...large, memory })}\n`)
+  process.stdout.write(`${JSON.stringify({ machine, ...large, rows: told, idleToBareP99, memory })}\n`)
 } else {
   process.stdout.write(
-    `${'what'.padEnd(32)}${'per second'.padStart(12)}${'p50 ms'.padStart(10)}${'p99 ms'.padStart(10)}\n`,
+    `${'what'.padEnd(36)}${['per second', 'p50 ms', 'p99 ms', 'p99 ÷ bare', 'CPU µs'].map((head) => head.padStart(11)).join('')}\n`,
   )
-  for (const { name, perSecond, p50Ms, p99Ms } of [...rows, large.pages]) {
-    const numbers = [String(perSecond).padStart(12), String(p50Ms).padStart(10), String(p99Ms).padStart(10)]
-    process.stdout.write(`${name.padEnd(32)}${numbers.join('')}\n`)
+  for (const { name, perSecond, p50Ms, p99Ms, toBareP99, cpuUs } of told) {
+    const numbers = [perSecond, p50Ms, p99Ms, toBareP99, cpuUs].map((number) => String(number).padStart(11))
+    process.stdout.write(`${name.padEnd(36)}${numbers.join('')}\n`)
   }
+  process.stdout.write(
+    `load of the machine at the end, per minute: ${machine.loadPerMinute} on ${machine.cores} cores\n`,
+  )
   process.stdout.write(`disk when idle, to the bare disk (p99): ${idleToBareP99} ×\n`)
   process.stdout.write(
     `start-up with ${values.entries} entries and ${values.sessions} sessions: ${large.startUpMs} ms\n`,
