@@ -162,7 +162,13 @@ export const engineBugs: readonly Bug[] = [
   {
     name: 'end-does-not-outlive-late-writes',
     wrong: 'an end is written with the fence of the session, so what a dead node had on the way brings it back',
-    patches: [{ file: 'src/engine/store-events.ts', find: 'fence: generation + 1', replace: 'fence: generation - 1' }],
+    patches: [
+      {
+        file: 'src/engine/store-events.ts',
+        find: 'fence: Math.max(generation + 1, shown)',
+        replace: 'fence: generation - 1',
+      },
+    ],
     expected: ['I39', 'I52'],
   },
   {
@@ -176,5 +182,17 @@ export const engineBugs: readonly Bug[] = [
       },
     ],
     expected: ['I41'],
+  },
+  {
+    name: 'reader-of-before-goes-on',
+    wrong: 'who joins a room again keeps the reader of his first join beside the second',
+    patches: [
+      {
+        file: 'src/engine/joins.ts',
+        find: 'this.#closeReader(session, ask.room)\n    forget(session, ticket)',
+        replace: 'forget(session, ticket)',
+      },
+    ],
+    expected: ['I09', 'I52', 'I54', 'I57'],
   },
 ]

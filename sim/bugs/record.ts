@@ -10,7 +10,7 @@ export interface Caught {
   readonly seedsNeeded: number
 }
 
-const head = `# Which seed catches which planted bug: name, seed, invariant, seeds needed from 1 on. They run with every \`npm test\`.
+const head = `# Which seed catches which planted bug: name, seed, invariant, seeds needed from 1 on, at most. They run with every \`npm test\`.
 # A change in the simulator, or in what travels, changes what a seed does: npm run sim:bugs -- --search writes this anew.
 `
 

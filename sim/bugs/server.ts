@@ -52,4 +52,28 @@ export const serverBugs: readonly Bug[] = [
     ],
     expected: ['I20', 'I39', 'I57', 'I58'],
   },
+  {
+    name: 'store-trouble-told-as-final',
+    wrong: 'a request that the store did not answer is refused for good, as if it had done nothing',
+    patches: [
+      {
+        file: 'src/server/conversation.ts',
+        find: "this.refuse(request, { reason: 'store-unavailable', message, retry: true, afterMs: storeRestMs })",
+        replace: "this.refuse(request, { reason: 'store-unavailable', message, retry: storeRestMs < 0 })",
+      },
+    ],
+    expected: ['I19', 'I20', 'I57', 'I58'],
+  },
+  {
+    name: 'token-runs-out-unnoticed',
+    wrong: 'a connection goes on when the token that it came with is over',
+    patches: [
+      {
+        file: 'src/server/connection.ts',
+        find: 'expiresAtMs: clock.nowMs() + Math.max(0, restMs) })',
+        replace: 'expiresAtMs: restMs < 0 ? 0 : Number.POSITIVE_INFINITY })',
+      },
+    ],
+    expected: ['I56'],
+  },
 ]

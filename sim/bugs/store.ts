@@ -4,6 +4,12 @@ import type { Bug } from './bug.js'
 
 export const storeBugs: readonly Bug[] = [
   {
+    name: 'fence-not-checked',
+    wrong: 'an append does not compare its generation with the highest that the room has seen',
+    patches: [{ file: 'src/store/log.ts', find: 'generation < view.watermark', replace: 'generation < 0' }],
+    expected: ['I30'],
+  },
+  {
     name: 'secret-retired-too-early',
     wrong: 'the secret that was just presented is forgotten, so the same resume again is a stranger',
     patches: [
