@@ -57,6 +57,8 @@ const expectedErrors = [
   'refused as unsupported: frames of type later',
   // What a hook that is told to fail makes of signals and presence data.
   'refused as hook-failed',
+  // Signals and presence data beyond the rate that the seed drew.
+  'refused as rate-limited',
 ]
 
 const noCrash: Invariant = {
