@@ -7,16 +7,16 @@ export class HoldCount {
   #holdMs = 0
   #tickedMs: number | null = null
   #frozenUntilMs = 0
-  #isFirstLife = true
+  #isFresh = true
 
-  /** Of a life of the store. */
-  begin(isFirstLife: boolean): void {
-    this.#isFirstLife = isFirstLife
+  /** Of a life of the store. `isFresh`: it goes on with nothing, so no tick of before can be late. */
+  begin(isFresh: boolean): void {
+    this.#isFresh = isFresh
     this.#tickedMs = null
   }
 
   tick(nowMs: number, freezeMs: number): void {
-    const isLate = this.#tickedMs === null ? !this.#isFirstLife : nowMs - this.#tickedMs > tickGapMaxMs
+    const isLate = this.#tickedMs === null ? !this.#isFresh : nowMs - this.#tickedMs > tickGapMaxMs
     this.#holdMs = this.at(nowMs)
     this.#tickedMs = nowMs
     if (isLate) this.#frozenUntilMs = nowMs + freezeMs

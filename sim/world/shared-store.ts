@@ -178,7 +178,7 @@ export class SharedStore {
     const { sessions } = present.view().control
     this.#present = present
     this.#life += 1
-    this.#hold.begin(this.#life === 1)
+    this.#hold.begin(from === null)
     this.#heads = { ...from?.heads }
     const birth = { epoch: base64url(this.#chance.bytes(8)), tag: base64url(this.#chance.bytes(8)) }
     this.#isOpen = false
