@@ -11,11 +11,12 @@ export function checkSteps({ unitReport, isBuilt }: { unitReport: string; isBuil
     { name: 'lint', script: ['lint'], next: 'npx biome lint --write .', timeoutMs: 60 * second },
     { name: 'types', script: ['types'], next: 'npm run types', timeoutMs: 120 * second },
     { name: 'tidy', script: ['tidy'], next: 'npm run tidy', timeoutMs: 60 * second },
+    { name: 'reference', script: ['reference', '--', '--check'], next: 'npm run reference', timeoutMs: 120 * second },
     {
       name: 'unit',
       script: ['unit', '--', ...reportTo(unitReport)],
       next: 'npm run unit',
-      timeoutMs: 240 * second,
+      timeoutMs: 480 * second,
     },
     {
       name: 'package',
