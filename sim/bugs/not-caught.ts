@@ -1,4 +1,4 @@
-// Mistakes that were planted and that no seed tried so far has caught, and why: another defence hides them, or nothing
+// Mistakes that no seed tried so far has caught, or that the simulator cannot catch, and why: another defence hides them, or nothing
 // in the simulator looks. The trust page shows them; none of them counts among the planted bugs.
 
 export interface NotCaught {

@@ -122,6 +122,7 @@ export class OutboxLife {
     if (!this.#isFrozen) return
     this.#isFrozen = false
     if (!this.#journal.isUsable) {
+      this.#outbox.doubt()
       this.#outbox.lend(false)
       return
     }
@@ -135,8 +136,9 @@ export class OutboxLife {
       const stored = new Set((await this.#journal.read()).map(nameOf))
       const isTheirs = (item: OutboxItem) =>
         before.has(item.producer) && !(this.#journal.has(item.producer) && stored.has(nameOf(item)))
-      // A storage that has failed tells nothing: the server sees what comes twice.
+      // A storage that has failed tells nothing: the server sees what comes twice, when it is told that it may.
       if (this.#journal.isUsable) this.#outbox.handOn(isTheirs, 'another page has taken it over')
+      else this.#outbox.doubt()
       if (!this.#isFrozen) this.#outbox.lend(false)
       await this.#adopt()
     })

@@ -359,6 +359,33 @@ describe('who sends what', () => {
     expect(kinds(results)).toEqual(['handed-on', 'kept'])
     expect(await marksOf(rig)).toEqual(['x', 'y'])
   })
+
+  test('[OUT-26] where the storage no longer tells what another page took, it goes as sent before: `unknown`, not twice', async () => {
+    const rig = await setUp({ rooms: { a: { retention: { producersMax: 1 } } } })
+    const { disk, load } = profileOf(rig)
+    const page = load('t')
+    const room = page.session.join('a')
+    await rig.clock.advance(500)
+    page.line.down()
+    await rig.clock.advance(1_000)
+    page.tell('freeze')
+    const results = publishAll(room, ['x'])
+    const other = load('t2')
+    await rig.clock.advance(5_000)
+    expect(other.changes).toEqual(['x sending', 'x kept'])
+    // Two more producers: the room forgets the first.
+    for (const name of ['p', 'q']) {
+      const { session } = rig.client(name)
+      publishAll(session.join('a'), [name])
+      await rig.clock.advance(1_000)
+    }
+    disk.isFailing = true
+    page.line.up()
+    page.tell('thaw')
+    await rig.clock.advance(5_000)
+    expect(kinds(results)).toEqual(['unknown'])
+    expect(await marksOf(rig)).toEqual(['x', 'p', 'q'])
+  })
 })
 
 test('[OUT-26] a frozen page that still runs says nothing of what another may be sending', async () => {

@@ -157,6 +157,15 @@ export class Outbox {
     this.version += 1
   }
 
+  /** Another page may have sent what is lent, and nobody here can tell: it goes as something that was sent before. */
+  doubt(): void {
+    for (const item of this.#items) {
+      if (!item.isLent) continue
+      item.isDoubtful = true
+      item.sentAfter ??= null
+    }
+  }
+
   /** Somebody else sends these. */
   handOn(isTheirs: (item: OutboxItem) => boolean, message: string): void {
     for (const item of this.#items.filter(isTheirs)) this.#fail(item, 'handed-on', message)
