@@ -200,45 +200,45 @@ function lastSessionOf(truth: Truth, by: string, step: number): string | null {
   return truth.of('live').findLast((live) => live.step < step && live.by.split('.')[0] === tab)?.session ?? null
 }
 
-const askedOnResume: Invariant = {
-  id: 'I56',
-  holds: 'the application is asked about each room again on every resume, before it is answered',
-  broken: (truth) =>
-    truth.of('resume').flatMap(({ by, rooms, step }) => {
-      const live = truth.of('live').find((other) => other.by === by && other.step > step)
-      const attached = truth.of('attached').findLast((other) => other.session === live?.session && other.step < step)
-      if (live === undefined || attached === undefined) return []
-      return Object.entries(rooms).flatMap(([room, verdict]): Broken[] => {
-        const asked = truth
-          .of('asked')
-          .some((one) => one.user === attached.user && one.room === room && one.step > attached.step && one.step < step)
-        return verdict.kind === 'denied' || asked ? [] : [{ step, what: `${by} resumed in ${room}, nobody was asked` }]
-      })
-    }),
-}
-
 /** What was on its way when a proof ran out may take that long. */
 const underWayMs = 15_000
 
-const provenInTime: Invariant = {
+const provenAndAsked: Invariant = {
   id: 'I56',
-  holds: 'what a session publishes is taken only while a token of its user holds',
-  excuses: `for ${underWayMs / 1000} s, and in runs in which a server is paused or its clock is wrong`,
-  broken: (truth, { config }) => {
-    const isOff = truth.of('fault').some(({ what }) => what === 'pause-server' || what === 'skew-server')
-    if (config.auth === null || isOff) return []
-    const untilMs = new Map<string, number>()
-    return truth.records.flatMap((record, step): Broken[] => {
-      if (record.kind === 'proved') {
-        untilMs.set(record.user, Math.max(untilMs.get(record.user) ?? 0, record.atMs + record.leftMs))
-      }
-      if (record.kind !== 'appended' || record.user === null) return []
-      const lateMs = record.atMs - (untilMs.get(record.user) ?? 0)
-      return lateMs <= underWayMs
-        ? []
-        : [{ step, what: `${record.user} publishes ${Math.round(lateMs)} ms after his token` }]
+  holds:
+    'the application is asked about each room again on every resume, before it is answered, and what a session publishes is taken only while a token of its user holds',
+  excuses: `a token that ran out: for ${underWayMs / 1000} s, and in runs in which a server is paused or its clock is wrong`,
+  broken: (truth, plan) => [...notAsked(truth), ...notProven(truth, plan)],
+}
+
+function notAsked(truth: Truth): Broken[] {
+  return truth.of('resume').flatMap(({ by, rooms, step }) => {
+    const live = truth.of('live').find((other) => other.by === by && other.step > step)
+    const attached = truth.of('attached').findLast((other) => other.session === live?.session && other.step < step)
+    if (live === undefined || attached === undefined) return []
+    return Object.entries(rooms).flatMap(([room, verdict]): Broken[] => {
+      const asked = truth
+        .of('asked')
+        .some((one) => one.user === attached.user && one.room === room && one.step > attached.step && one.step < step)
+      return verdict.kind === 'denied' || asked ? [] : [{ step, what: `${by} resumed in ${room}, nobody was asked` }]
     })
-  },
+  })
+}
+
+function notProven(truth: Truth, { config }: Plan): Broken[] {
+  const isOff = truth.of('fault').some(({ what }) => what === 'pause-server' || what === 'skew-server')
+  if (config.auth === null || isOff) return []
+  const untilMs = new Map<string, number>()
+  return truth.records.flatMap((record, step): Broken[] => {
+    if (record.kind === 'proved') {
+      untilMs.set(record.user, Math.max(untilMs.get(record.user) ?? 0, record.atMs + record.leftMs))
+    }
+    if (record.kind !== 'appended' || record.user === null) return []
+    const lateMs = record.atMs - (untilMs.get(record.user) ?? 0)
+    return lateMs <= underWayMs
+      ? []
+      : [{ step, what: `${record.user} publishes ${Math.round(lateMs)} ms after his token` }]
+  })
 }
 
 const leaveOnce: Invariant = {
@@ -280,6 +280,5 @@ export const sessionInvariants: readonly Invariant[] = [
   oneOwner,
   notLockedOut,
   leaveOnce,
-  askedOnResume,
-  provenInTime,
+  provenAndAsked,
 ]

@@ -105,7 +105,7 @@ ${caught.length} of ${bugs.length} have a recorded seed that catches them. \`npm
 
 ${table(['bug', 'what is wrong', 'falls', 'seeds needed'], rows)}
 
-These mistakes are not among them: no seed that was tried catches them (some dozens each), or the simulator cannot (`why` says which). \`hidden\`: another defence makes it harmless as far as a trace tells. \`hole\`: harm is possible, and the simulator does not look for it.
+These mistakes are not among them: no seed that was tried catches them (some dozens each), or the simulator cannot (\`why\` says which). \`hidden\`: another defence makes it harmless as far as a trace tells. \`hole\`: harm is possible, and the simulator does not look for it.
 
 ${table(
   ['mistake', 'what is wrong', '', 'why it is not caught'],
