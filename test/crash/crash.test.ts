@@ -49,14 +49,20 @@ const mistakes = [
   },
 ] as const
 
+/** Where a kill falls is a matter of time, too: what one run of rounds does not meet, another does. */
+const triesMax = 5
+
 for (const { wrong, shows, ...planted } of mistakes) {
-  test(`it notices ${wrong}`, { timeout: 4 * minutes }, async () => {
-    const { differences } = await crash({ ...options, ...planted, rounds: 8 }).catch((error: Error) => ({
-      differences: [{ kind: 'other', what: error.message }],
-    }))
-    const kinds = differences.map(({ kind }) => kind)
-    if (shows === null) expect(kinds).not.toEqual([])
-    else expect(kinds).toContain(shows)
+  test(`it notices ${wrong}`, { timeout: 8 * minutes }, async () => {
+    const kinds: string[] = []
+    const isNoticed = () => (shows === null ? kinds.length > 0 : kinds.includes(shows))
+    for (let tries = 0; tries < triesMax && !isNoticed(); tries++) {
+      const { differences } = await crash({ ...options, ...planted, seed: seed + tries, rounds: 8 }).catch(
+        (error: Error) => ({ differences: [{ kind: 'other', what: error.message }] }),
+      )
+      kinds.push(...differences.map(({ kind }) => kind))
+    }
+    expect(isNoticed(), `in ${triesMax} runs: ${kinds.join()}`).toBe(true)
   })
 }
 
