@@ -9,10 +9,11 @@ export class HoldCount {
   #frozenUntilMs = 0
   #isFresh = true
 
-  /** Of a life of the store. `isFresh`: it goes on with nothing, so no tick of before can be late. */
+  /** Of a life of the store. `isFresh`: it goes on with nothing, so no tick of before can be late, nor freeze it. */
   begin(isFresh: boolean): void {
     this.#isFresh = isFresh
     this.#tickedMs = null
+    if (isFresh) this.#frozenUntilMs = 0
   }
 
   tick(nowMs: number, freezeMs: number): void {
