@@ -51,6 +51,7 @@ class FolderShelf implements OutboxShelf {
   readonly #place: string
   readonly #self: string
   readonly #held = new Map<string, Held>()
+  readonly #holding = new Map<string, Promise<boolean>>()
 
   constructor(place: string) {
     this.#place = place
@@ -86,8 +87,17 @@ class FolderShelf implements OutboxShelf {
     return inOrder([...read, ...own].flatMap((items) => [...items.values()]))
   }
 
-  async hold(producer: string): Promise<boolean> {
-    if (this.#held.has(producer)) return true
+  hold(producer: string): Promise<boolean> {
+    if (this.#held.has(producer)) return Promise.resolve(true)
+    // Asked for twice at once: the second must not take the file that the first has just made for somebody else's.
+    const under = this.#holding.get(producer)
+    if (under !== undefined) return under
+    const holding = this.#take(producer).finally(() => this.#holding.delete(producer))
+    this.#holding.set(producer, holding)
+    return holding
+  }
+
+  async #take(producer: string): Promise<boolean> {
     const path = join(this.#place, `${producer}.${this.#self}.log`)
     const found = (await this.#names()).find((name) => name.producer === producer)
     if (found !== undefined) {

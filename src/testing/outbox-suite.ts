@@ -97,6 +97,15 @@ function holdTests({ test, expect, open, openAll, shelves }: Bench): void {
     expect((await three.read()).map(({ seq }) => seq)).toEqual([2])
   })
 
+  test('[OBX-4] who holds it, asks for it twice at once, and writes meanwhile, has it', async () => {
+    const [page] = await shelves(1)
+    if (page === undefined) throw new Error('one page was asked for')
+    const held = Promise.all([page.hold('p'), page.hold('p')])
+    await page.write([{ put: item('p', 1) }])
+    expect(await held).toEqual([true, true])
+    expect((await page.read()).map(({ seq }) => seq)).toEqual([1])
+  })
+
   test('[OBX-4] of many that want it at once, one gets it', async () => {
     const profile = await open()
     for (const first of await openAll(profile, ['s'])) {
